@@ -1,0 +1,29 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help tools test check nemesis
+
+# The tools' absolute paths, as environment of one recipe line (.ci/tools writes the file).
+WITH_TOOLS := set -a; . target/tools/env; set +a; TIMEFORMAT='== %R s'; time
+
+help: ## List the targets.
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+tools: ## Find or install PostgreSQL, Redis, NATS and buf (target/tools).
+	@.ci/tools
+
+test: tools ## Everything: build, all tests on real servers, contract lint and comparison.
+	@rm -rf target/test-logs
+	$(WITH_TOOLS) cargo build --workspace --bins --locked
+	$(WITH_TOOLS) cargo test --workspace --locked
+	$(WITH_TOOLS) .ci/contracts
+
+check: ## Quick, needs no servers: formatting, clippy, tests of the pure crates.
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --locked -p samtal-kernel -p samtal-screening -p samtal-region
+
+nemesis: tools ## The same tests in their long forms (SAMTAL_LONG=1): more seeds, more faults, more rounds.
+	@rm -rf target/test-logs
+	$(WITH_TOOLS) cargo build --workspace --bins --locked
+	$(WITH_TOOLS) env SAMTAL_LONG=1 cargo test --workspace --locked

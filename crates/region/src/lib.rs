@@ -1,0 +1,14 @@
+//! The description of a region: its types, how a YAML file becomes one, what makes it valid, and how two differ. Pure.
+
+pub mod diff;
+pub mod lookup;
+pub mod model;
+mod nearest;
+pub mod parse;
+mod span;
+pub mod validate;
+
+pub use diff::{Change, diff};
+pub use model::*;
+pub use parse::{Document, Finding, merge, parse};
+pub use validate::validate;

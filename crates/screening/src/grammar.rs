@@ -1,0 +1,98 @@
+//! What role a word plays around a phrase: negator, pronoun, doubt. Fills from the word lists.
+
+use std::collections::HashMap;
+
+use kernel::Language;
+
+use crate::fold::{Word, fold_word};
+
+/// A role as it is called in the word lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Negator,
+    None,
+    Answer,
+    Bridge,
+    Noun,
+    Doubt,
+    Later,
+    First,
+    Third,
+    Relative,
+    Possessive,
+    Marker,
+}
+
+impl Role {
+    pub fn from_code(code: &str) -> Option<Self> {
+        Some(match code {
+            "negator" => Self::Negator,
+            "none" => Self::None,
+            "answer" => Self::Answer,
+            "bridge" => Self::Bridge,
+            "noun" => Self::Noun,
+            "doubt" => Self::Doubt,
+            "later" => Self::Later,
+            "first" => Self::First,
+            "third" => Self::Third,
+            "relative" => Self::Relative,
+            "possessive" => Self::Possessive,
+            "marker" => Self::Marker,
+            _ => return None,
+        })
+    }
+}
+
+/// The roles of one word in one language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Roles(u16);
+
+impl Roles {
+    pub const fn has(self, role: Role) -> bool {
+        self.0 & (1 << role as u16) != 0
+    }
+
+    pub const fn with(self, role: Role) -> Self {
+        Self(self.0 | (1 << role as u16))
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// All words with a role, folded.
+#[derive(Default)]
+pub(crate) struct Grammar {
+    words: HashMap<Vec<u8>, [Roles; 4]>,
+}
+
+const LONGEST: usize = 48;
+
+impl Grammar {
+    pub fn add(&mut self, language: Language, word: &str, role: Role) {
+        let roles = self.words.entry(fold_word(word)).or_default();
+        if let Some(roles) = roles.get_mut(language as usize) {
+            *roles = roles.with(role);
+        }
+    }
+
+    /// The roles of `word` in `language`. Swedish, Bokmål and Nynorsk count as one here: a phrase that they share is
+    /// found in each of them, and its sentence holds the negator of only one.
+    pub fn roles(&self, text: &str, word: Word, language: Language) -> Roles {
+        let [sv, nb, nn, en] = self.find(text, word);
+        if language == Language::English { en } else { sv.and(nb).and(nn) }
+    }
+
+    /// Whether `word` tells `language` from its neighbours.
+    pub fn marks(&self, text: &str, word: Word, language: Language) -> bool {
+        self.find(text, word).get(language as usize).is_some_and(|roles| roles.has(Role::Marker))
+    }
+
+    fn find(&self, text: &str, word: Word) -> [Roles; 4] {
+        match text.get(word.start..word.end) {
+            Some(word) if word.len() <= LONGEST => self.words.get(&fold_word(word)).copied().unwrap_or_default(),
+            _ => Default::default(),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What a database's failure means to a caller: try again, somebody was faster, or our fault.
+
+use kernel::{Code, Error};
+
+/// Reason of an error that a UNIQUE or PRIMARY KEY constraint raised; its message names the constraint or its columns.
+const UNIQUE: &str = "UNIQUE";
+
+/// Whether `error` says that a row with this key exists already, under a constraint whose name or columns contain `name`.
+/// PostgreSQL names the constraint, SQLite its columns: name a column that stands in both.
+pub fn is_unique(error: &Error, name: &str) -> bool {
+    error.code == Code::AlreadyExists && error.reason == UNIQUE && error.message.contains(name)
+}
+
+pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
+    use sqlx::Error as E;
+    match &error {
+        E::Database(db) => {
+            let code = db.code().unwrap_or_default().into_owned();
+            let text = format!("{} {}", db.constraint().unwrap_or_default(), db.message());
+            if db.is_unique_violation() {
+                return Error::new(Code::AlreadyExists, UNIQUE, text);
+            }
+            classify(&code, text, &error)
+        }
+        E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => {
+            Error::unavailable(format!("the database does not answer: {error}"))
+        }
+        _ => Error::internal(format!("database: {error}")),
+    }
+}
+
+/// PostgreSQL's five-letter states and SQLite's (extended) result codes, which never look alike.
+fn classify(code: &str, text: String, error: &sqlx::Error) -> Error {
+    if code.len() == 5 {
+        return match code {
+            // serialization failure, deadlock, lock timeout, unfinished because of a statement timeout
+            "40001" | "40P01" | "55P03" | "57014" => Error::new(Code::Aborted, "CONFLICT", "somebody else is changing the same thing; try again"),
+            // shutdown, crash recovery, too many connections, disk full, out of memory, read-only standby
+            "57P01" | "57P02" | "57P03" | "53300" | "53100" | "53200" | "25006" | "25P03" => {
+                Error::unavailable(format!("the database cannot serve this now: {text}"))
+            }
+            _ if code.starts_with("08") => Error::unavailable(format!("the database does not answer: {text}")),
+            _ => Error::internal(format!("database {code}: {error}")),
+        };
+    }
+    match code.parse::<i64>().unwrap_or(0) & 0xff {
+        // BUSY, LOCKED
+        5 | 6 => Error::new(Code::Aborted, "CONFLICT", "somebody else is changing the same thing; try again"),
+        // READONLY, IOERR, FULL, CANTOPEN
+        8 | 10 | 13 | 14 => Error::unavailable(format!("the data folder cannot be written: {text}")),
+        _ => Error::internal(format!("database {code}: {error}")),
+    }
+}

@@ -1,0 +1,39 @@
+//! The ledger: one SQL text for SQLite (embedded) and PostgreSQL (region), and transactions that cannot be cut in two.
+//!
+//! - [`Db`] is a service's own database; [`Db::transaction`] is the only way to write.
+//! - [`Tx`] runs statements inside a transaction; [`Row`] reads what they answer; [`args!`] binds.
+//! - [`migrate`] brings a database to the newest shape.
+//!
+//! Every statement uses `$1` placeholders and may end in `FOR UPDATE`, which SQLite does not know and does not need: its
+//! write transactions exclude each other.
+
+mod args;
+mod db;
+mod error;
+pub mod migrate;
+mod row;
+mod tx;
+
+pub use args::{Args, Val};
+pub use db::{Db, Engine};
+pub use error::is_unique;
+pub use migrate::Migration;
+pub use row::Row;
+pub use tx::Tx;
+
+/// Placeholders `($1,$2),($3,$4)` for `rows` rows of `columns` values, the first numbered `first`.
+pub fn values(first: usize, rows: usize, columns: usize) -> String {
+    let mut text = String::with_capacity(rows * columns * 5);
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ",(" });
+        for column in 0..columns {
+            if column > 0 {
+                text.push(',');
+            }
+            text.push('$');
+            text.push_str(&(first + row * columns + column).to_string());
+        }
+        text.push(')');
+    }
+    text
+}

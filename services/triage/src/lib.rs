@@ -1,0 +1,3 @@
+//! Triage: protocols, questionnaires, severity.
+
+pub mod domain;

@@ -1,0 +1,127 @@
+//! A private NATS server with JetStream.
+
+use super::instance::Instance;
+use super::{copy_folder, on_path, tool};
+use crate::spawn::{bound_to_us, run_dir};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A NATS server with JetStream and a store of its own. Ends and is removed on drop.
+#[derive(Debug)]
+pub struct Nats {
+    instance: Instance,
+    dir: TempDir,
+}
+
+impl Nats {
+    /// Starts it and waits until JetStream answers.
+    pub fn start() -> Nats {
+        let dir = tempfile::Builder::new().prefix("nats-").tempdir_in(run_dir()).expect("a folder");
+        let nats = Nats {
+            instance: Instance::new("nats"),
+            dir,
+        };
+        nats.up();
+        nats
+    }
+
+    /// `nats://127.0.0.1:<port>`, the same after a restart.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.instance.port.number())
+    }
+
+    /// SIGKILL; returns when it is gone.
+    pub fn kill(&self) {
+        self.instance.kill();
+    }
+
+    /// Kills it if it runs, starts it again on the same port and store, and waits until JetStream answers.
+    pub fn restart(&self) {
+        self.instance.kill();
+        self.up();
+    }
+
+    /// Loses all of JetStream. Only while it is killed.
+    pub fn delete_store(&self) {
+        self.must_be_down();
+        if self.store().exists() {
+            std::fs::remove_dir_all(self.store()).expect("own store");
+        }
+    }
+
+    /// Copies the store to `to`, which must not exist yet. Only while it is killed, since a copy of a store in use is none.
+    pub fn copy_store(&self, to: &Path) {
+        self.must_be_down();
+        assert!(!to.exists(), "{} exists already", to.display());
+        copy_folder(&self.store(), to).expect("a copy");
+    }
+
+    /// Replaces the store by an earlier copy. Only while it is killed.
+    pub fn put_back_store(&self, from: &Path) {
+        self.delete_store();
+        copy_folder(from, &self.store()).expect("a copy");
+    }
+
+    /// One JetStream API request (`STREAM.INFO.x`; empty payload allowed) or any other subject, in full; returns the JSON answer. For
+    /// checks in tests.
+    pub fn request(&self, subject: &str, payload: &str) -> String {
+        self.try_request(subject, payload).expect("nats answers")
+    }
+
+    fn try_request(&self, subject: &str, payload: &str) -> Option<String> {
+        let send = format!(
+            "CONNECT {{\"verbose\":false,\"pedantic\":false,\"no_responders\":false}}\r\nSUB inbox.samtal 1\r\nPUB {subject} inbox.samtal {}\r\n{payload}\r\n",
+            payload.len()
+        );
+        let answer = self.instance.exchange(&send, |text| message(text).is_some())?;
+        message(&answer).map(str::to_owned)
+    }
+
+    fn up(&self) {
+        let ready = || {
+            self.try_request("$JS.API.INFO", "")
+                .is_some_and(|answer| answer.contains("account_info_response") && !answer.contains("\"error\""))
+        };
+        self.instance.up(|| self.server(), ready);
+    }
+
+    fn server(&self) -> Command {
+        let mut server = bound_to_us(tool("SAMTAL_TOOL_NATS", new_enough_on_path), "KILL");
+        server
+            .args(["-a", "127.0.0.1", "-p", &self.instance.port.number().to_string(), "-js", "-sd"])
+            .arg(self.store());
+        server.current_dir(self.dir.path());
+        server
+    }
+
+    fn store(&self) -> PathBuf {
+        self.dir.path().join("store")
+    }
+
+    fn must_be_down(&self) {
+        assert!(!self.instance.is_running(), "kill() the server before its store is touched");
+    }
+}
+
+/// The payload of the first whole message in what the server sent.
+fn message(text: &str) -> Option<&str> {
+    let at = if text.starts_with("MSG ") { 0 } else { text.find("\r\nMSG ")? + 2 };
+    let (line, rest) = text[at..].split_once("\r\n")?;
+    let length: usize = line.rsplit(' ').next()?.parse().ok()?;
+    rest.get(..length)
+}
+
+/// Debian's own is 2.9, which lacks what we use.
+fn new_enough_on_path() -> Option<PathBuf> {
+    let path = on_path("nats-server")?;
+    let said = Command::new(&path).arg("--version").output().ok()?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let mut numbers = said
+        .trim()
+        .rsplit('v')
+        .next()?
+        .split('.')
+        .map(|part| part.parse::<u32>().unwrap_or(0));
+    ((numbers.next()?, numbers.next()?) >= (2, 10)).then_some(path)
+}
