@@ -1,6 +1,6 @@
 //! Finding things by their id, and the defaults that need two parts of the document.
 
-use kernel::Language;
+use kernel::{Language, Profession};
 
 use crate::model::*;
 
@@ -56,6 +56,18 @@ impl Organisation {
     /// The languages that are answered at an entry point.
     pub fn languages_at<'a>(&'a self, entry_point: &'a EntryPoint) -> &'a [Language] {
         if entry_point.languages.is_empty() { &self.languages } else { &entry_point.languages }
+    }
+
+    /// Where a case of an entry point waits: the queue that a rule named, else the clinic's queue for the profession, else the
+    /// entry point's own.
+    pub fn queue_for(&self, entry_point: &EntryPoint, named: Option<&str>, profession: Profession) -> Option<&Queue> {
+        let of_profession = |queue: &&Queue| {
+            queue.clinic == entry_point.clinic && queue.profession == profession && profession != Profession::Any
+        };
+        named
+            .and_then(|id| self.queue(id))
+            .or_else(|| self.queues.iter().find(of_profession))
+            .or_else(|| self.queue(&entry_point.queue))
     }
 
     /// The contact reasons that an entry point offers, in the entry point's order.

@@ -186,6 +186,9 @@ pub struct Queue {
     pub clinic: String,
     #[serde(default)]
     pub kind: QueueKind,
+    /// Who answers it. A case for this profession waits in its clinic's queue for it, unless a rule names another.
+    #[serde(default = "any_profession")]
+    pub profession: Profession,
     /// How long a worker has to answer an offer.
     #[serde(default = "offer_seconds")]
     pub offer_seconds: u32,

@@ -91,7 +91,14 @@ impl Grammar {
 
     fn find(&self, text: &str, word: Word) -> [Roles; 4] {
         match text.get(word.start..word.end) {
-            Some(word) if word.len() <= LONGEST => self.words.get(&fold_word(word)).copied().unwrap_or_default(),
+            Some(word) if word.len() <= LONGEST => {
+                let mut word = fold_word(word);
+                if let Some(roles) = self.words.get(&word) {
+                    return *roles;
+                }
+                // "My husband's face": a genitive is about the same person.
+                if word.len() > 3 && word.pop() == Some(b's') { self.words.get(&word).copied().unwrap_or_default() } else { Default::default() }
+            }
             _ => Default::default(),
         }
     }

@@ -16,6 +16,8 @@ pub(crate) struct Phrase {
     pub category: Option<Category>,
     pub severity: Severity,
     pub language: Language,
+    /// Whom it is about stands before it; the person in it is somebody else ("afraid of my husband").
+    pub whom_before: bool,
 }
 
 /// One spelling of a phrase, as the automaton knows it.
@@ -80,9 +82,9 @@ fn build() -> Lists {
     let mut folded = Vec::new();
     for (language, entries) in &parsed {
         for entry in entries {
-            let Entry::Phrase { category, severity, always, spellings } = entry else { continue };
+            let Entry::Phrase { category, severity, always, whom_before, spellings } = entry else { continue };
             let phrase = lists.phrases.len();
-            lists.phrases.push(Phrase { category: *category, severity: *severity, language: *language });
+            lists.phrases.push(Phrase { category: *category, severity: *severity, language: *language, whom_before: *whom_before });
             for spelling in spellings {
                 let text = fold(&spelling.text, &lists.fillers);
                 let denies = text.words.iter().any(|word| {

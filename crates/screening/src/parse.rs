@@ -1,6 +1,6 @@
 //! Reads the word lists. A line that cannot be read is reported, never fatal: a test sees to it that there is none.
 
-use kernel::{Language, Severity};
+use kernel::Severity;
 
 use crate::Category;
 use crate::grammar::Role;
@@ -14,6 +14,8 @@ pub(crate) enum Entry {
         severity: Severity,
         /// Found even after a negation.
         always: bool,
+        /// Whom it is about stands before it.
+        whom_before: bool,
         spellings: Vec<Spelling>,
     },
     Words { role: Option<Role>, words: Vec<String> },
@@ -55,7 +57,7 @@ fn parse_line(line: &str) -> Result<Entry, String> {
     let mut flags = kind.split_whitespace();
     let kind = flags.next().unwrap_or_default();
     let flags: Vec<&str> = flags.collect();
-    if let Some(unknown) = flags.iter().find(|flag| !matches!(**flag, "emergency" | "always")) {
+    if let Some(unknown) = flags.iter().find(|flag| !matches!(**flag, "emergency" | "always" | "before")) {
         return Err(format!("unknown flag {unknown}"));
     }
     let role = Role::from_code(kind);
@@ -72,7 +74,13 @@ fn parse_line(line: &str) -> Result<Entry, String> {
     };
     // "a / b" is read like "a/b".
     let entry = entry.replace(" / ", "/");
-    Ok(Entry::Phrase { category, severity, always: flags.contains(&"always"), spellings: spellings(&entry)? })
+    Ok(Entry::Phrase {
+        category,
+        severity,
+        always: flags.contains(&"always"),
+        whom_before: flags.contains(&"before"),
+        spellings: spellings(&entry)?,
+    })
 }
 
 /// Writes out all alternatives of a phrase.

@@ -8,8 +8,12 @@ use crate::negation::Context;
 const REACH: usize = 12;
 
 impl Context<'_> {
-    pub fn person(&self) -> Person {
-        for index in (self.first.saturating_sub(REACH)..=self.last).rev() {
+    /// `before`: the phrase's own words name somebody else.
+    pub fn person(&self, before: bool) -> Person {
+        let end = if before { self.first } else { self.last + 1 };
+        // "My chest hurts" is about the writer only if no "husband" turns up: "mannen min".
+        let mut otherwise = Person::Unknown;
+        for index in (self.first.saturating_sub(REACH)..end).rev() {
             let Some(roles) = self.roles(index) else { break };
             if roles.has(Role::Third) {
                 return Person::Third;
@@ -20,11 +24,13 @@ impl Context<'_> {
                     return Person::Third;
                 }
             }
-            // "My chest hurts": the relatives of "my brother" have been met on the way here.
-            if roles.has(Role::First) || roles.has(Role::Possessive) {
+            if roles.has(Role::First) {
                 return Person::First;
             }
+            if roles.has(Role::Possessive) {
+                otherwise = Person::First;
+            }
         }
-        Person::Unknown
+        otherwise
     }
 }

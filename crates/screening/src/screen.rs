@@ -9,6 +9,8 @@ use crate::{Category, Finding};
 
 /// Phrases shorter than this must stand as the same number of words; longer ones may be written together or apart.
 const SHORT: usize = 6;
+/// Phrases from this length on need not begin and end with a word: "jagvillinteleva".
+const LONG: usize = 9;
 
 /// A phrase found in a text.
 struct Match<'a> {
@@ -38,25 +40,26 @@ pub fn screen(text: &str) -> Vec<Finding> {
     }
     let idioms: Vec<(usize, usize)> =
         matches.iter().filter(|m| m.phrase.category.is_none() && !m.crosses).map(|m| (m.start, m.end)).collect();
-    matches.retain(|m| {
-        m.phrase.category.is_some()
-            && !idioms.iter().any(|(start, end)| *start <= m.start && m.end <= *end)
-            && (m.pattern.always || !context(lists, &folded, text, m).is_denied())
-    });
+    // "Dying [to meet you]": an idiom takes away the phrases that end in it.
+    matches.retain(|m| m.phrase.category.is_some() && !idioms.iter().any(|(start, end)| *start < m.end && m.end <= *end));
+    likely_languages(lists, &folded, text, &mut matches);
+    matches.retain(|m| m.pattern.always || !context(lists, &folded, text, m).is_denied());
     Merge::default().run(lists, &folded, text, matches)
 }
 
-/// Checks that the match ending before letter `end` lies on word boundaries, and finds its place in the text.
+/// Checks that the match ending before letter `end` lies well among the words, and finds its place in the text.
 fn placed<'a>(lists: &'a Lists, folded: &Folded, pattern: &'a Pattern, end: usize) -> Option<Match<'a>> {
     let span = folded.at.get(end.checked_sub(pattern.letters)?..end)?;
     let (opening, closing) = (span.first()?, span.last()?);
-    let first = opening.opens?;
+    let anywhere = pattern.letters >= LONG;
+    let first = if anywhere { opening.opens.unwrap_or(opening.word) } else { opening.opens? };
     let last = closing.word.max(first);
-    if !closing.closes && !pattern.open {
+    if !closing.closes && !pattern.open && !anywhere {
         return None;
     }
     let words = span.iter().filter(|letter| letter.opens.is_some()).count();
-    if pattern.letters < SHORT && words != pattern.words {
+    let spelled_out = words == pattern.letters;
+    if pattern.letters < SHORT && words != pattern.words && !spelled_out {
         return None;
     }
     let (from, to) = (folded.words.get(first)?, folded.words.get(last)?);
@@ -75,6 +78,25 @@ fn context<'a>(lists: &'a Lists, folded: &'a Folded, text: &'a str, m: &Match<'_
     Context { text, words: &folded.words, first: m.first, last: m.last, language: m.phrase.language, grammar: &lists.grammar }
 }
 
+/// Of matches that differ only in language, keeps those of the language that the sentence is written in, because each
+/// language has its own negators: "no" denies in English and means "now" in Nynorsk.
+fn likely_languages(lists: &Lists, folded: &Folded, text: &str, matches: &mut Vec<Match<'_>>) {
+    let mut ranked: Vec<_> = std::mem::take(matches).into_iter().map(|m| (marks(lists, folded, text, &m), m)).collect();
+    ranked.sort_by_key(|(marks, m)| (m.phrase.category, m.start, Reverse(m.end), Reverse(*marks), m.phrase.language));
+    let mut best = None;
+    for (marks, m) in ranked {
+        let key = (m.phrase.category, m.start, m.end);
+        match best {
+            Some((of, most)) if of == key && marks < most => {}
+            Some((of, _)) if of == key => matches.push(m),
+            _ => {
+                best = Some((key, marks));
+                matches.push(m);
+            }
+        }
+    }
+}
+
 /// Keeps one finding where matches of one category overlap.
 #[derive(Default)]
 struct Merge {
@@ -83,8 +105,8 @@ struct Merge {
 
 impl Merge {
     fn run(mut self, lists: &Lists, folded: &Folded, text: &str, matches: Vec<Match<'_>>) -> Vec<Finding> {
-        let (mut crossing, mut whole): (Vec<_>, Vec<_>) = matches.into_iter().partition(|m| m.crosses);
-        whole.sort_by_cached_key(|m| (m.phrase.category, m.start, Reverse(m.end), Reverse(marks(lists, folded, text, m)), m.phrase.language));
+        // In order of category, start, longest first, likeliest language, from `likely_languages`.
+        let (mut crossing, whole): (Vec<_>, Vec<_>) = matches.into_iter().partition(|m| m.crosses);
         for m in &whole {
             match self.kept.last_mut() {
                 Some(before) if Some(before.category) == m.phrase.category && m.start < before.end => {
@@ -120,7 +142,7 @@ fn finding(lists: &Lists, folded: &Folded, text: &str, m: &Match<'_>) -> Option<
         language: m.phrase.language,
         start: m.start,
         end: m.end,
-        person: context(lists, folded, text, m).person(),
+        person: context(lists, folded, text, m).person(m.phrase.whom_before),
     })
 }
 

@@ -1,1 +1,3 @@
+//! Routing: queues, offers, assignment.
 
+pub mod domain;

@@ -96,10 +96,10 @@ impl de::Error for Failure {
 
 /// Reads one node.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'t>(&'t Node);
+pub(super) struct Reader<'de>(&'de Node);
 
-impl<'t> Reader<'t> {
-    pub fn new(node: &'t Node) -> Self {
+impl<'de> Reader<'de> {
+    pub fn new(node: &'de Node) -> Self {
         Self(node)
     }
 
@@ -113,7 +113,7 @@ impl<'t> Reader<'t> {
         Failure::new(format!("must be {what}, {found}")).at(self.0.line)
     }
 
-    fn text(&self) -> Result<&'t str, Failure> {
+    fn text(&self) -> Result<&'de str, Failure> {
         match &self.0.value {
             Value::Scalar { text, .. } if !self.0.is_null() => Ok(text),
             _ => Err(self.must_be("a text")),
@@ -128,14 +128,14 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn list<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Failure> {
+    fn list<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match &self.0.value {
             Value::List(items) => visitor.visit_seq(List(items.iter())).map_err(|failure| failure.at(self.0.line)),
             _ => Err(self.must_be("a list")),
         }
     }
 
-    fn map<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Failure> {
+    fn map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match &self.0.value {
             Value::Map(entries) => visitor.visit_map(Map { entries: entries.iter(), current: None }).map_err(|failure| failure.at(self.0.line)),
             _ => Err(self.must_be("fields with values, 'field: value'")),
@@ -152,13 +152,13 @@ fn shortened(text: &str) -> String {
 
 macro_rules! whole_numbers {
     ($($method:ident $visit:ident $kind:ty,)*) => {
-        $(fn $method<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Failure> {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
             visitor.$visit(self.plain::<$kind>(format_args!("a whole number from {} to {}", <$kind>::MIN, <$kind>::MAX))?)
         })*
     };
 }
 
-impl<'t> de::Deserializer<'t> for Reader<'t> {
+impl<'de> de::Deserializer<'de> for Reader<'de> {
     type Error = Failure;
 
     whole_numbers! {
@@ -166,7 +166,7 @@ impl<'t> de::Deserializer<'t> for Reader<'t> {
         deserialize_i8 visit_i8 i8, deserialize_i16 visit_i16 i16, deserialize_i32 visit_i32 i32, deserialize_i64 visit_i64 i64,
     }
 
-    fn deserialize_any<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match &self.0.value {
             Value::Scalar { text, .. } => visitor.visit_borrowed_str(text).map_err(|failure: Failure| failure.at(self.0.line)),
             Value::List(_) => self.list(visitor),
@@ -174,40 +174,40 @@ impl<'t> de::Deserializer<'t> for Reader<'t> {
         }
     }
 
-    fn deserialize_bool<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         visitor.visit_bool(self.plain("true or false")?)
     }
 
-    fn deserialize_str<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         visitor.visit_borrowed_str(self.text()?).map_err(|failure: Failure| failure.at(self.0.line))
     }
 
-    fn deserialize_string<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_seq<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         self.list(visitor)
     }
 
-    fn deserialize_map<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         self.map(visitor)
     }
 
-    fn deserialize_struct<V: Visitor<'t>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Failure> {
         self.map(visitor)
     }
 
-    fn deserialize_enum<V: Visitor<'t>>(self, _: &'static str, known: &'static [&'static str], visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, known: &'static [&'static str], visitor: V) -> Result<V::Value, Failure> {
         let Ok(text) = self.text() else { return Err(self.must_be(format_args!("one of {}", known.join(", ")))) };
         visitor.visit_enum(text.into_deserializer()).map_err(|failure: Failure| failure.at(self.0.line))
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'t>>(self, _: &'static str, visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Failure> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -216,34 +216,34 @@ impl<'t> de::Deserializer<'t> for Reader<'t> {
     }
 }
 
-struct List<'t>(std::slice::Iter<'t, Item>);
+struct List<'de>(std::slice::Iter<'de, Item>);
 
-impl<'t> SeqAccess<'t> for List<'t> {
+impl<'de> SeqAccess<'de> for List<'de> {
     type Error = Failure;
 
-    fn next_element_seed<T: DeserializeSeed<'t>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
         let Some(item) = self.0.next() else { return Ok(None) };
         seed.deserialize(Reader(&item.node)).map(Some).map_err(|failure| failure.at(item.node.line).below(Segment::Index(item.index)))
     }
 }
 
-struct Map<'t> {
-    entries: std::slice::Iter<'t, Entry>,
+struct Map<'de> {
+    entries: std::slice::Iter<'de, Entry>,
     /// The entry whose key was read last.
-    current: Option<&'t Entry>,
+    current: Option<&'de Entry>,
 }
 
-impl<'t> MapAccess<'t> for Map<'t> {
+impl<'de> MapAccess<'de> for Map<'de> {
     type Error = Failure;
 
-    fn next_key_seed<K: DeserializeSeed<'t>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
         let Some(entry) = self.entries.next() else { return Ok(None) };
         self.current = Some(entry);
         let here = |failure: Failure| failure.at(entry.line).below(Segment::Key(entry.key.clone()));
         seed.deserialize(entry.key.as_str().into_deserializer()).map(Some).map_err(here)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'t>>(&mut self, seed: V) -> Result<V::Value, Failure> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
         let Some(entry) = self.current else { return Err(Failure::new("a value without a key")) };
         let here = |failure: Failure| failure.at(entry.line).below(Segment::Key(entry.key.clone()));
         seed.deserialize(Reader(&entry.node)).map_err(here)

@@ -103,7 +103,7 @@ mod tests {
         let mut protocol = sample::protocol();
         protocol.tests[0].answers.insert("speak".into(), "no".into());
         protocol.tests[1].reason = "gone".into();
-        protocol.tests[2].answers.insert("breath".into(), "perhaps".into());
+        protocol.tests[2].answers.insert("fever".into(), "perhaps".into());
         let paths: Vec<_> = found(&protocol).into_iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["tests[0]", "tests[1]", "tests[2]"]);
     }

@@ -1,0 +1,64 @@
+//! How far a log and its consumers have come, as this process knows it: for position tokens, for metrics, and for a
+//! simulated clock that may only move when nothing is left to do.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+
+use tokio::sync::watch;
+
+/// Positions of one service: the heads of its own log, and its cursors in the logs of others.
+#[derive(Clone)]
+pub struct Progress(Arc<Inner>);
+
+struct Inner {
+    heads: watch::Sender<Vec<i64>>,
+    /// By source; made when a consumer starts.
+    cursors: RwLock<BTreeMap<&'static str, watch::Sender<Vec<i64>>>>,
+}
+
+impl Progress {
+    pub(crate) fn new(heads: Vec<i64>) -> Self {
+        Self(Arc::new(Inner { heads: watch::Sender::new(heads), cursors: RwLock::default() }))
+    }
+
+    /// The last position committed in each shard, as far as this process has committed it.
+    pub fn heads(&self) -> watch::Receiver<Vec<i64>> {
+        self.0.heads.subscribe()
+    }
+
+    /// The last position of `source` that took effect, per shard; None if nothing of `source` is consumed here.
+    pub fn cursors(&self, source: &str) -> Option<watch::Receiver<Vec<i64>>> {
+        let cursors = self.0.cursors.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        cursors.get(source).map(watch::Sender::subscribe)
+    }
+
+    /// The sources that are consumed here.
+    pub fn sources(&self) -> Vec<&'static str> {
+        self.0.cursors.read().unwrap_or_else(std::sync::PoisonError::into_inner).keys().copied().collect()
+    }
+
+    pub(crate) fn committed(&self, shard: u32, position: i64) {
+        raise(&self.0.heads, shard, position);
+    }
+
+    pub(crate) fn start_source(&self, source: &'static str, cursors: Vec<i64>) {
+        self.0.cursors.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(source, watch::Sender::new(cursors));
+    }
+
+    pub(crate) fn consumed(&self, source: &str, shard: u32, position: i64) {
+        let cursors = self.0.cursors.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(sender) = cursors.get(source) {
+            raise(sender, shard, position);
+        }
+    }
+}
+
+fn raise(sender: &watch::Sender<Vec<i64>>, shard: u32, position: i64) {
+    sender.send_if_modified(|all| match all.get_mut(shard as usize) {
+        Some(current) if *current < position => {
+            *current = position;
+            true
+        }
+        _ => false,
+    });
+}

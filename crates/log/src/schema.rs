@@ -1,0 +1,113 @@
+//! The tables that every service's database has beside its own.
+
+use store::Migration;
+
+/// Applied before the service's own migrations.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    name: "log_0001",
+    sql: "
+-- One row per shard: the shard count is fixed when the database is first migrated.
+-- The row stays locked until commit, so that positions have no gaps and their order is commit order.
+CREATE TABLE log_head (
+    shard BIGINT PRIMARY KEY,
+    head BIGINT NOT NULL,
+    event_id UUID,
+    audit_head BIGINT NOT NULL
+);
+-- Incarnations of a shard, oldest first. Positions above previous_end and up to start hold nothing.
+CREATE TABLE log_incarnation (
+    shard BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    incarnation TEXT NOT NULL,
+    start BIGINT NOT NULL,
+    previous_end BIGINT NOT NULL,
+    PRIMARY KEY (shard, number)
+);
+CREATE TABLE event_log (
+    shard BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    event_id UUID NOT NULL,
+    key TEXT NOT NULL,
+    key_seq BIGINT NOT NULL,
+    organisation TEXT NOT NULL,
+    envelope BYTEA NOT NULL,
+    PRIMARY KEY (shard, position)
+);
+CREATE UNIQUE INDEX event_log_key ON event_log (key, key_seq);
+CREATE INDEX event_log_organisation ON event_log (organisation, shard, position);
+-- How far relays have published; lags behind on purpose, since publishing twice is harmless.
+CREATE TABLE log_relay (
+    shard BIGINT PRIMARY KEY,
+    position BIGINT NOT NULL
+);
+CREATE TABLE log_cursor (
+    source TEXT NOT NULL,
+    shard BIGINT NOT NULL,
+    incarnation TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    event_id TEXT NOT NULL,
+    PRIMARY KEY (source, shard)
+);
+-- Events that can never take effect (reason given), and later ones of the same key parked behind them (no reason).
+CREATE TABLE dead_letter (
+    source TEXT NOT NULL,
+    shard BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    event_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    envelope BYTEA NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (source, shard, position, event_id)
+);
+CREATE TABLE replica (
+    id TEXT PRIMARY KEY,
+    beat_at BIGINT NOT NULL
+);
+-- Who may do what for a shard; a write under an older epoch is refused.
+CREATE TABLE lease (
+    duty TEXT NOT NULL,
+    shard BIGINT NOT NULL,
+    owner TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
+    PRIMARY KEY (duty, shard)
+);
+CREATE TABLE timer (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    due_at BIGINT NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+CREATE INDEX timer_due ON timer (due_at);
+CREATE TABLE idempotency (
+    principal TEXT NOT NULL,
+    method TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    fingerprint BYTEA NOT NULL,
+    answer BYTEA NOT NULL,
+    key TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (principal, method, request_id)
+);
+CREATE INDEX idempotency_created ON idempotency (created_at);
+CREATE INDEX idempotency_key ON idempotency (key);
+CREATE TABLE audit_log (
+    shard BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    organisation TEXT NOT NULL,
+    clinic TEXT NOT NULL,
+    key TEXT NOT NULL,
+    principal_kind TEXT NOT NULL,
+    principal_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    PRIMARY KEY (shard, position)
+);
+CREATE INDEX audit_log_key ON audit_log (key, at);
+-- The region's description, one row per organisation, as this service knows it.
+CREATE TABLE region_part (
+    organisation TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+);
+",
+}];
