@@ -1,1 +1,102 @@
+//! The pipe between services: batches of events (stored for a while), and live text and bells (never stored).
+//!
+//! At least once and in no particular order is all that the bus promises; the log's consumers need no more.
 
+pub mod conformance;
+mod local;
+mod nats;
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures::Stream;
+use kernel::{Error, Result};
+
+/// Batches of a log as they arrive. Ends only when the bus is dropped; a gap is the reader's to find.
+pub type LogStream = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
+/// Live messages. Slow readers lose the oldest; nothing is stored.
+pub type LiveStream = Pin<Box<dyn Stream<Item = Live> + Send>>;
+
+/// What a live reader gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Live {
+    Message(Bytes),
+    /// Something may have been lost: compare with the store.
+    Gap,
+}
+
+/// A bus: inside this process, or NATS. Cheap to clone.
+#[derive(Clone)]
+pub enum Bus {
+    Local(local::LocalBus),
+    Nats(nats::NatsBus),
+}
+
+impl Bus {
+    pub fn local() -> Self {
+        Self::Local(local::LocalBus::default())
+    }
+
+    /// `local:` or `nats://HOST:PORT`. NATS need not answer yet: it is tried for as long as it takes.
+    pub async fn connect(url: &str, name: &str) -> Result<Self> {
+        match url.split_once(':') {
+            Some(("local", _)) => Ok(Self::local()),
+            Some(("nats" | "tls", _)) => Ok(Self::Nats(nats::NatsBus::connect(url, name).await?)),
+            _ => Err(Error::invalid("bus", "must be local: or nats://HOST:PORT")),
+        }
+    }
+
+    /// Hands a batch over; once this returns, the bus has it. `message_id` names the batch for the bus's own duplicate check.
+    pub async fn publish_log(&self, service: &str, shard: u32, message_id: &str, batch: Bytes) -> Result<()> {
+        match self {
+            Self::Local(bus) => {
+                bus.publish_log(service, batch);
+                Ok(())
+            }
+            Self::Nats(bus) => bus.publish_log(service, shard, message_id, batch).await,
+        }
+    }
+
+    /// Batches of `service`'s log that are published from now on.
+    pub async fn subscribe_log(&self, service: &'static str) -> LogStream {
+        match self {
+            Self::Local(bus) => bus.subscribe_log(service),
+            Self::Nats(bus) => bus.subscribe_log(service),
+        }
+    }
+
+    /// Tells whoever listens right now. Lost if nobody does.
+    pub async fn publish_live(&self, subject: &str, message: Bytes) {
+        match self {
+            Self::Local(bus) => bus.publish_live(subject, message),
+            Self::Nats(bus) => bus.publish_live(subject, message).await,
+        }
+    }
+
+    /// Live messages on `subject` from now on: once this returns, nothing published afterwards is missed, or a gap is told.
+    pub async fn subscribe_live(&self, subject: &str) -> Result<LiveStream> {
+        match self {
+            Self::Local(bus) => Ok(bus.subscribe_live(subject)),
+            Self::Nats(bus) => bus.subscribe_live(subject).await,
+        }
+    }
+
+    /// Whether the bus answers right now.
+    pub fn is_connected(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            Self::Nats(bus) => bus.is_connected(),
+        }
+    }
+}
+
+/// Subject of live text and signs of one case.
+pub fn live_subject(case: &str) -> String {
+    format!("samtal.live.{case}")
+}
+
+/// Subject that wakes whoever follows a service's log.
+pub fn bell_subject(service: &str) -> String {
+    format!("samtal.bell.{service}")
+}

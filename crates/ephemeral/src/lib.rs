@@ -91,7 +91,9 @@ impl Ephemeral {
     ///
     /// Errors: how long to wait until the next act will be allowed.
     pub async fn allow(&self, key: &str, limit: u32, window: Duration) -> Result<(), Duration> {
-        let Some(gate) = gate::Gate::new(limit, window) else { return Err(window) };
+        let Some(gate) = gate::Gate::new(limit, window) else {
+            return Err(window);
+        };
         match &self.0 {
             Kind::Memory(memory) => memory.allow(key, gate),
             Kind::Redis(remote) => remote.allow(key, gate).await,
@@ -157,7 +159,9 @@ mod tests {
     async fn a_server_that_never_answers_is_a_server_that_is_not_there() {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let clock = Clock::manual(Time::from_secs(1_800_000_000));
-        let store = Ephemeral::connect(&format!("redis://{}", silent.local_addr().unwrap()), clock.clone()).await.unwrap();
+        let store = Ephemeral::connect(&format!("redis://{}", silent.local_addr().unwrap()), clock.clone())
+            .await
+            .unwrap();
         conformance::run(&store, &clock).await;
     }
 }

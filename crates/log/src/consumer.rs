@@ -6,7 +6,12 @@
 //! - a log that went back in time never takes effect: the shard halts until the source has rejoined;
 //! - once messages get through again, everything takes effect.
 
+use std::collections::VecDeque;
+
 use proto::log::{Batch, Envelope, Head};
+
+/// Batches kept while one takes effect; beyond that the source is asked for them again.
+const MAX_PENDING: usize = 64;
 
 /// How far a consumer has come. Stored in the same transaction as the effects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,12 +104,14 @@ pub struct Consumer {
     state: State,
     /// Furthest position that the source is known to have: beyond the cursor there is more to ask for.
     known: i64,
+    /// Batches that came while another was taking effect.
+    pending: VecDeque<Batch>,
     checks: Checks,
 }
 
 impl Consumer {
     pub fn new(cursor: Cursor, checks: Checks) -> Self {
-        Self { known: cursor.position, cursor, state: State::Idle, checks }
+        Self { known: cursor.position, cursor, state: State::Idle, pending: VecDeque::new(), checks }
     }
 
     pub fn cursor(&self) -> &Cursor {
@@ -127,7 +134,13 @@ impl Consumer {
         match input {
             Input::Batch(batch) => {
                 self.known = self.known.max(end_of(&batch));
-                if self.state == State::Idle { self.take(batch) } else { None }
+                match self.state {
+                    State::Idle => return self.take(batch),
+                    State::Applying(_) | State::Backfilling if self.pending.len() < MAX_PENDING => self.pending.push_back(batch),
+                    // Either halted, or so far behind that the source is asked anyway.
+                    _ => {}
+                }
+                None
             }
             Input::Head(head) => self.head(&head),
             Input::Backfilled { batch, head } => {
@@ -249,8 +262,13 @@ impl Consumer {
         self.more()
     }
 
-    /// Asks for what is known to be there.
+    /// Goes on with what has come meanwhile, or asks for what is known to be there.
     fn more(&mut self) -> Option<Action> {
+        while let Some(batch) = self.pending.pop_front() {
+            if end_of(&batch) > self.cursor.position {
+                return self.take(batch);
+            }
+        }
         if self.known > self.cursor.position { self.backfill() } else { None }
     }
 

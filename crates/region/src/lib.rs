@@ -1,5 +1,6 @@
 //! The description of a region: its types, how a YAML file becomes one, what makes it valid, and how two differ. Pure.
 
+mod date;
 pub mod diff;
 pub mod lookup;
 pub mod model;
@@ -12,3 +13,6 @@ pub use diff::{Change, diff};
 pub use model::*;
 pub use parse::{Document, Finding, merge, parse};
 pub use validate::validate;
+
+#[cfg(test)]
+mod tests;

@@ -81,7 +81,7 @@ pub struct Clinic {
     #[serde(default)]
     pub place: String,
     /// The first day it takes cases, `2022-03-07`; from the start if it is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::date::optional", skip_serializing_if = "Option::is_none")]
     pub live_from: Option<jiff::civil::Date>,
 }
 
@@ -128,7 +128,7 @@ pub struct Calendar {
 #[serde(deny_unknown_fields)]
 pub struct Week {
     /// First day these hours hold; the first version may leave it out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::date::optional", skip_serializing_if = "Option::is_none")]
     pub from: Option<jiff::civil::Date>,
     /// Spans of local time per weekday, `mon: ["09:00-12:00", "13:00-15:00"]`; a day that is left out is closed.
     pub hours: BTreeMap<Weekday, Vec<Span>>,
@@ -170,6 +170,7 @@ pub enum Holidays {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
+    #[serde(deserialize_with = "crate::date::required")]
     pub date: jiff::civil::Date,
     /// Empty: closed all day.
     #[serde(default)]

@@ -20,8 +20,14 @@ pub enum Category {
 }
 
 impl Category {
-    pub const ALL: &'static [Self] =
-        &[Self::Suicide, Self::SelfHarm, Self::DangerToLife, Self::Overdose, Self::Violence, Self::ChildAtRisk];
+    pub const ALL: &'static [Self] = &[
+        Self::Suicide,
+        Self::SelfHarm,
+        Self::DangerToLife,
+        Self::Overdose,
+        Self::Violence,
+        Self::ChildAtRisk,
+    ];
 
     /// The code in word lists, tables and events.
     pub const fn code(self) -> &'static str {

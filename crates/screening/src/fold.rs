@@ -19,12 +19,24 @@ pub(crate) struct Word {
 /// A folded letter's place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Letter {
-    /// The word it ends in, or lies in.
-    pub word: usize,
-    /// The word that begins with it, if one does. Differs from `word` where two words share a doubled letter.
-    pub opens: Option<usize>,
+    /// The word it ends in, or lies in. Counted in 32 bits: this is written for every letter of every message.
+    word: u32,
+    /// The word that begins with it; differs from `word` where two words share a doubled letter. `NONE` if none does.
+    opens: u32,
     /// Whether `word` ends with it.
     pub closes: bool,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Letter {
+    pub const fn word(&self) -> usize {
+        self.word as usize
+    }
+
+    pub const fn opens(&self) -> Option<usize> {
+        if self.opens == NONE { None } else { Some(self.opens as usize) }
+    }
 }
 
 #[derive(Default)]
@@ -52,7 +64,10 @@ impl Fillers {
     }
 
     fn contains(&self, word: &[u8], hash: u16) -> bool {
-        self.sieve.get(usize::from((hash >> 6) & 15)).is_some_and(|bits| bits & (1 << (hash & 63)) != 0) && self.words.contains(word)
+        self.sieve
+            .get(usize::from((hash >> 6) & 15))
+            .is_some_and(|bits| bits & (1 << (hash & 63)) != 0)
+            && self.words.contains(word)
     }
 }
 
@@ -118,10 +133,15 @@ oooorrrrrrssssss\
 ssttttttuuuuuuuu\
 uuuuwwyyyzzzzzzs";
 
+#[inline]
 fn kind(c: char) -> Kind {
     if let Some(kind) = ASCII.get(c as usize) {
         return *kind;
     }
+    kind_beyond_ascii(c)
+}
+
+fn kind_beyond_ascii(c: char) -> Kind {
     match c {
         '\u{c0}'..='\u{17f}' => match LATIN.get(c as usize - 0xc0) {
             Some(b' ') | None => Kind::Comma,
@@ -132,8 +152,16 @@ fn kind(c: char) -> Kind {
         '\u{212b}' => Kind::Letter(b'a'),
         '\u{ff21}'..='\u{ff3a}' => Kind::Letter(b'a' + (c as u32 - 0xff21) as u8),
         '\u{ff41}'..='\u{ff5a}' => Kind::Letter(b'a' + (c as u32 - 0xff41) as u8),
-        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' | '\u{2018}' | '\u{2019}' | '\u{2bc}'
-        | '\u{b4}' | '\u{fe00}'..='\u{fe0f}' => Kind::Drop,
+        '\u{300}'..='\u{36f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2060}'
+        | '\u{feff}'
+        | '\u{ad}'
+        | '\u{2018}'
+        | '\u{2019}'
+        | '\u{2bc}'
+        | '\u{b4}'
+        | '\u{fe00}'..='\u{fe0f}' => Kind::Drop,
         '\u{2026}' => Kind::Stop,
         '\u{85}' | '\u{2028}' | '\u{2029}' => Kind::Newline,
         c if c.is_whitespace() => Kind::Space,
@@ -156,7 +184,7 @@ const fn letter_of_digit(digit: u8) -> Option<u8> {
 
 /// The word that is being read.
 struct Open {
-    index: usize,
+    index: u32,
     is_number: bool,
     digits: usize,
     /// Length of `letters` before it.
@@ -218,10 +246,12 @@ pub(crate) fn fold(text: &str, fillers: &Fillers) -> Folded {
 }
 
 impl Folder<'_> {
+    #[inline]
     fn in_word(&self) -> bool {
         self.open.as_ref().is_some_and(|open| !open.is_number)
     }
 
+    #[inline]
     fn letter(&mut self, letter: u8, offset: usize) {
         if !self.in_word() {
             self.close(offset);
@@ -250,26 +280,44 @@ impl Folder<'_> {
     }
 
     fn begin(&mut self, is_number: bool, letter: u8, offset: usize) {
-        let index = self.out.words.len();
-        self.out.words.push(Word { start: offset, end: offset, sentence: self.sentence, clause: self.clause });
+        let index = self.out.words.len() as u32;
+        self.out.words.push(Word {
+            start: offset,
+            end: offset,
+            sentence: self.sentence,
+            clause: self.clause,
+        });
         let mark = self.out.letters.len();
         let mut shared = None;
         let twin = !is_number && self.out.letters.last() == Some(&letter);
         match self.out.at.last_mut() {
             // Words that meet in the same letter share it, so that "kill me" with and without spaces agree. Not across
             // sentences: what is found in one must not depend on the next.
-            Some(before) if twin && self.out.words.get(before.word).is_some_and(|word| word.sentence == self.sentence) => {
+            Some(before) if twin && self.out.words.get(before.word()).is_some_and(|word| word.sentence == self.sentence) => {
                 shared = Some(*before);
-                before.opens = Some(index);
+                before.opens = index;
             }
             _ => {
                 self.out.letters.push(letter);
-                self.out.at.push(Letter { word: index, opens: Some(index), closes: false });
+                self.out.at.push(Letter {
+                    word: index,
+                    opens: index,
+                    closes: false,
+                });
             }
         }
-        self.open = Some(Open { index, is_number, digits: 1, mark, shared, last: letter, hash: mix(0, letter) });
+        self.open = Some(Open {
+            index,
+            is_number,
+            digits: 1,
+            mark,
+            shared,
+            last: letter,
+            hash: mix(0, letter),
+        });
     }
 
+    #[inline]
     fn push(&mut self, letter: u8) {
         if let Some(open) = &mut self.open
             && open.last != letter
@@ -277,18 +325,28 @@ impl Folder<'_> {
             open.last = letter;
             open.hash = mix(open.hash, letter);
             self.out.letters.push(letter);
-            self.out.at.push(Letter { word: open.index, opens: None, closes: false });
+            self.out.at.push(Letter {
+                word: open.index,
+                opens: NONE,
+                closes: false,
+            });
         }
     }
 
     /// Ends the open word at `offset`; a filler's letters are taken back.
     fn close(&mut self, offset: usize) {
         let Some(open) = self.open.take() else { return };
-        if let Some(word) = self.out.words.get_mut(open.index) {
+        if let Some(word) = self.out.words.get_mut(open.index as usize) {
             word.end = offset;
         }
         let begin = open.mark - usize::from(open.shared.is_some());
-        if !open.is_number && self.out.letters.get(begin..).is_some_and(|word| self.fillers.contains(word, open.hash)) {
+        if !open.is_number
+            && self
+                .out
+                .letters
+                .get(begin..)
+                .is_some_and(|word| self.fillers.contains(word, open.hash))
+        {
             self.out.letters.truncate(open.mark);
             self.out.at.truncate(open.mark);
             if let (Some(before), Some(last)) = (open.shared, self.out.at.last_mut()) {
@@ -329,7 +387,17 @@ mod tests {
 
     #[test]
     fn spelling_spaces_and_fillers_fall_away() {
-        for text in ["vill dö", "VILL DÖ", "vill do", "viiill   dööööö", "vill, dö", "v i l l d ö", "vilL do\u{308}", "vill bara dö", "villdö"] {
+        for text in [
+            "vill dö",
+            "VILL DÖ",
+            "vill do",
+            "viiill   dööööö",
+            "vill, dö",
+            "v i l l d ö",
+            "vilL do\u{308}",
+            "vill bara dö",
+            "villdö",
+        ] {
             assert_eq!(letters(text), "vildo", "{text}");
         }
         assert_eq!(letters("p@in k1ll su1c1de"), "painkilsuicide");
@@ -341,7 +409,7 @@ mod tests {
         assert_eq!(letters("all lot of"), "alof");
         let folded = fold("all lot of", &Fillers::default());
         assert_eq!(folded.letters, b"alotof");
-        assert_eq!(folded.at[1].opens, Some(1));
+        assert_eq!(folded.at[1].opens(), Some(1));
     }
 
     #[test]
@@ -353,7 +421,31 @@ mod tests {
 
     #[test]
     fn the_latin_table_is_aligned() {
-        for (c, letter) in [('À', b'a'), ('Å', b'a'), ('Ä', b'a'), ('Æ', b'a'), ('Ö', b'o'), ('Ø', b'o'), ('å', b'a'), ('ä', b'a'), ('æ', b'a'), ('ö', b'o'), ('ø', b'o'), ('ÿ', b'y'), ('ß', b's'), ('ő', b'o'), ('œ', b'o'), ('ş', b's'), ('Ž', b'z'), ('ſ', b's'), ('ı', b'i'), ('ł', b'l'), ('ń', b'n'), ('ŧ', b't'), ('ŵ', b'w')] {
+        for (c, letter) in [
+            ('À', b'a'),
+            ('Å', b'a'),
+            ('Ä', b'a'),
+            ('Æ', b'a'),
+            ('Ö', b'o'),
+            ('Ø', b'o'),
+            ('å', b'a'),
+            ('ä', b'a'),
+            ('æ', b'a'),
+            ('ö', b'o'),
+            ('ø', b'o'),
+            ('ÿ', b'y'),
+            ('ß', b's'),
+            ('ő', b'o'),
+            ('œ', b'o'),
+            ('ş', b's'),
+            ('Ž', b'z'),
+            ('ſ', b's'),
+            ('ı', b'i'),
+            ('ł', b'l'),
+            ('ń', b'n'),
+            ('ŧ', b't'),
+            ('ŵ', b'w'),
+        ] {
             assert!(matches!(kind(c), Kind::Letter(l) if l == letter), "{c}");
         }
         assert!(matches!(kind('×'), Kind::Comma) && matches!(kind('÷'), Kind::Comma));

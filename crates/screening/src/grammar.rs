@@ -77,16 +77,24 @@ impl Grammar {
         }
     }
 
-    /// The roles of `word` in `language`. Swedish, Bokmål and Nynorsk count as one here: a phrase that they share is
-    /// found in each of them, and its sentence holds the negator of only one.
+    /// The roles of a single word, for phrases.
     pub fn roles(&self, text: &str, word: Word, language: Language) -> Roles {
-        let [sv, nb, nn, en] = self.find(text, word);
-        if language == Language::English { en } else { sv.and(nb).and(nn) }
+        Read {
+            word,
+            roles: self.find(text, word),
+        }
+        .roles(language)
     }
 
-    /// Whether `word` tells `language` from its neighbours.
-    pub fn marks(&self, text: &str, word: Word, language: Language) -> bool {
-        self.find(text, word).get(language as usize).is_some_and(|roles| roles.has(Role::Marker))
+    /// Looks up all words of a text. Done only for texts that hold a phrase.
+    pub fn read(&self, text: &str, words: &[Word]) -> Vec<Read> {
+        words
+            .iter()
+            .map(|word| Read {
+                word: *word,
+                roles: self.find(text, *word),
+            })
+            .collect()
     }
 
     fn find(&self, text: &str, word: Word) -> [Roles; 4] {
@@ -97,9 +105,35 @@ impl Grammar {
                     return *roles;
                 }
                 // "My husband's face": a genitive is about the same person.
-                if word.len() > 3 && word.pop() == Some(b's') { self.words.get(&word).copied().unwrap_or_default() } else { Default::default() }
+                if word.len() > 3 && word.pop() == Some(b's') {
+                    self.words.get(&word).copied().unwrap_or_default()
+                } else {
+                    Default::default()
+                }
             }
             _ => Default::default(),
         }
+    }
+}
+
+/// A word of a text with its roles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Read {
+    pub word: Word,
+    /// By language, in the order of `kernel::Language`.
+    roles: [Roles; 4],
+}
+
+impl Read {
+    /// The word's roles in `language`. Swedish, Bokmål and Nynorsk count as one here: a phrase that they share is found in
+    /// each of them, and its sentence holds the negator of only one.
+    pub fn roles(&self, language: Language) -> Roles {
+        let [sv, nb, nn, en] = self.roles;
+        if language == Language::English { en } else { sv.and(nb).and(nn) }
+    }
+
+    /// Whether the word tells `language` from its neighbours.
+    pub fn marks(&self, language: Language) -> bool {
+        self.roles.get(language as usize).is_some_and(|roles| roles.has(Role::Marker))
     }
 }

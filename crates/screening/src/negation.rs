@@ -3,32 +3,29 @@
 
 use kernel::Language;
 
-use crate::fold::Word;
-use crate::grammar::{Grammar, Role, Roles};
+use crate::grammar::{Read, Role, Roles};
 
 /// How many words around a phrase are looked at.
 const REACH: usize = 8;
 
 /// The sentence around a phrase.
 pub(crate) struct Context<'a> {
-    pub text: &'a str,
-    pub words: &'a [Word],
+    pub words: &'a [Read],
     /// First and last word of the phrase.
     pub first: usize,
     pub last: usize,
     pub language: Language,
-    pub grammar: &'a Grammar,
 }
 
 impl Context<'_> {
     /// The roles of the word at `index`, if it lies in the phrase's sentence.
     pub fn roles(&self, index: usize) -> Option<Roles> {
-        let word = self.words.get(index)?;
-        (word.sentence == self.words.get(self.first)?.sentence).then(|| self.grammar.roles(self.text, *word, self.language))
+        let read = self.words.get(index)?;
+        (read.word.sentence == self.words.get(self.first)?.word.sentence).then(|| read.roles(self.language))
     }
 
     fn clause(&self, index: usize) -> Option<usize> {
-        self.words.get(index).map(|word| word.clause)
+        self.words.get(index).map(|read| read.word.clause)
     }
 
     /// Whether the phrase is clearly denied.
@@ -44,7 +41,9 @@ impl Context<'_> {
 
     /// "Not suicidal, but ...", "not yet": what follows takes the denial back.
     fn is_taken_back(&self) -> bool {
-        (self.last + 1..=self.last + REACH + REACH).map_while(|index| self.roles(index)).any(|roles| roles.has(Role::Later))
+        (self.last + 1..=self.last + REACH + REACH)
+            .map_while(|index| self.roles(index))
+            .any(|roles| roles.has(Role::Later))
     }
 
     /// The negator in front, if only words stand between that do not change its meaning:

@@ -18,7 +18,10 @@ pub(crate) enum Entry {
         whom_before: bool,
         spellings: Vec<Spelling>,
     },
-    Words { role: Option<Role>, words: Vec<String> },
+    Words {
+        role: Option<Role>,
+        words: Vec<String>,
+    },
 }
 
 /// One way to write a phrase.
@@ -62,7 +65,10 @@ fn parse_line(line: &str) -> Result<Entry, String> {
     }
     let role = Role::from_code(kind);
     if role.is_some() || kind == "filler" {
-        return Ok(Entry::Words { role, words: entry.split_whitespace().map(str::to_owned).collect() });
+        return Ok(Entry::Words {
+            role,
+            words: entry.split_whitespace().map(str::to_owned).collect(),
+        });
     }
     let category = Category::from_code(kind);
     if category.is_none() && kind != "not" {

@@ -1,1 +1,3 @@
+//! Scheduling: calendars, holidays, slots, bookings.
 
+pub mod domain;

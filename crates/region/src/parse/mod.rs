@@ -8,6 +8,7 @@ mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -48,9 +49,9 @@ impl std::error::Error for Finding {}
 pub struct Document {
     pub region: Region,
     /// File and line of every field path.
-    places: BTreeMap<String, (String, usize)>,
+    places: BTreeMap<String, (Arc<str>, usize)>,
     /// The file that is named for what stands nowhere.
-    file: String,
+    file: Arc<str>,
 }
 
 impl Document {
@@ -68,12 +69,20 @@ impl Document {
     pub fn finding(&self, field: impl Into<String>, message: impl Into<String>) -> Finding {
         let field = field.into();
         let (file, line) = self.place_of(&field);
-        Finding { file: file.to_owned(), line, message: message.into(), field }
+        Finding {
+            file: file.to_owned(),
+            line,
+            message: message.into(),
+            field,
+        }
     }
 
     /// What `validate` finds, each with its place, in the order of the files' lines.
     pub fn check(&self) -> Vec<Finding> {
-        let mut findings: Vec<_> = validate(&self.region).into_iter().map(|(field, message)| self.finding(field, message)).collect();
+        let mut findings: Vec<_> = validate(&self.region)
+            .into_iter()
+            .map(|(field, message)| self.finding(field, message))
+            .collect();
         findings.sort();
         findings
     }
@@ -96,17 +105,26 @@ impl Document {
 pub fn parse(file: &str, text: &str) -> Result<Document, Vec<Finding>> {
     let (root, mut findings) = tree::read(text);
     let read = root.and_then(|mut root| {
-        let mut places = BTreeMap::new();
+        let (mut places, file) = (BTreeMap::new(), Arc::<str>::from(file));
         root.each_place(&mut |path, line| {
-            places.insert(path.to_owned(), (file.to_owned(), line));
+            places.insert(path.to_owned(), (Arc::clone(&file), line));
         });
         read_all(&mut root, &mut findings).map(|region| (region, places))
     });
     match read {
-        Some((region, places)) if findings.is_empty() => Ok(Document { region, places, file: file.to_owned() }),
+        Some((region, places)) if findings.is_empty() => Ok(Document {
+            region,
+            places,
+            file: file.into(),
+        }),
         _ => {
             findings.sort_by(|a, b| (a.line, &a.field).cmp(&(b.line, &b.field)));
-            let named = |wrong: tree::Wrong| Finding { file: file.to_owned(), line: wrong.line, field: wrong.field, message: wrong.message };
+            let named = |wrong: tree::Wrong| Finding {
+                file: file.to_owned(),
+                line: wrong.line,
+                field: wrong.field,
+                message: wrong.message,
+            };
             Err(findings.into_iter().map(named).collect())
         }
     }
@@ -116,20 +134,31 @@ pub fn parse(file: &str, text: &str) -> Result<Document, Vec<Finding>> {
 pub fn merge(documents: Vec<Document>) -> Result<Document, Vec<Finding>> {
     let mut documents = documents.into_iter();
     let Some(mut whole) = documents.next() else {
-        return Err(vec![Finding { file: String::new(), line: 1, field: String::new(), message: "there is no file to read".into() }]);
+        return Err(vec![Finding {
+            file: String::new(),
+            line: 1,
+            field: String::new(),
+            message: "there is no file to read".into(),
+        }]);
     };
     let mut findings = Vec::new();
     for document in documents {
         if document.region.region != whole.region.region {
-            let message = format!("is '{}', but {} says '{}'; files that are used together name the same region", document.region.region, whole.file, whole.region.region);
+            let message = format!(
+                "is '{}', but {} says '{}'; files that are used together name the same region",
+                document.region.region, whole.file, whole.region.region
+            );
             findings.push(document.finding("region", message));
         }
         let offset = whole.region.organisations.len();
         for (path, place) in document.places {
-            let moved = path.strip_prefix("organisations[").and_then(|rest| rest.split_once(']')).and_then(|(index, rest)| {
-                let index: usize = index.parse().ok()?;
-                Some(format!("organisations[{}]{rest}", index + offset))
-            });
+            let moved = path
+                .strip_prefix("organisations[")
+                .and_then(|rest| rest.split_once(']'))
+                .and_then(|(index, rest)| {
+                    let index: usize = index.parse().ok()?;
+                    Some(format!("organisations[{}]{rest}", index + offset))
+                });
             whole.places.entry(moved.unwrap_or(path)).or_insert(place);
         }
         whole.region.organisations.extend(document.region.organisations);
@@ -147,7 +176,11 @@ fn read_all(root: &mut Node, findings: &mut Vec<tree::Wrong>) -> Option<Region> 
         };
         let field = de::path(&failure.path);
         if told.insert(field.clone()) {
-            findings.push(tree::Wrong { line: failure.line.unwrap_or(root.line), field, message: failure.message.clone() });
+            findings.push(tree::Wrong {
+                line: failure.line.unwrap_or(root.line),
+                field,
+                message: failure.message.clone(),
+            });
         }
         if findings.len() >= MOST_FINDINGS || !take_out(root, &failure) {
             return None;
@@ -173,7 +206,10 @@ fn remove(node: &mut Node, path: &[Segment]) -> bool {
                 entries.retain(|entry| entry.key != *key);
                 return entries.len() < count;
             }
-            entries.iter_mut().find(|entry| entry.key == *key).is_some_and(|entry| remove(&mut entry.node, rest))
+            entries
+                .iter_mut()
+                .find(|entry| entry.key == *key)
+                .is_some_and(|entry| remove(&mut entry.node, rest))
         }
         (Value::List(items), Segment::Index(index)) => {
             if rest.is_empty() {
@@ -181,7 +217,10 @@ fn remove(node: &mut Node, path: &[Segment]) -> bool {
                 items.retain(|item| item.index != *index);
                 return items.len() < count;
             }
-            items.iter_mut().find(|item| item.index == *index).is_some_and(|item| remove(&mut item.node, rest))
+            items
+                .iter_mut()
+                .find(|item| item.index == *index)
+                .is_some_and(|item| remove(&mut item.node, rest))
         }
         _ => false,
     }

@@ -40,33 +40,59 @@ pub struct Offer {
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Triage has not answered; at the deadline the case is routed without it.
-    Pending { deadline: Time },
+    Pending {
+        deadline: Time,
+    },
     Waiting,
     Offered(Offer),
     /// `handover`: offered to a colleague; the holder holds it until that offer is accepted.
-    Assigned { worker: String, since: Time, handover: Option<Offer> },
+    Assigned {
+        worker: String,
+        since: Time,
+        handover: Option<Offer>,
+    },
     Done,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Triage's verdict. After the deadline it can still raise the severity, no more.
-    Triaged { severity: Severity, queue: Option<String>, profession: Profession },
+    Triaged {
+        severity: Severity,
+        queue: Option<String>,
+        profession: Profession,
+    },
     /// A named worker lowered the severity; triage has checked that.
-    Lowered { severity: Severity },
+    Lowered {
+        severity: Severity,
+    },
     /// The timer of `Pending`.
     TriageLate,
     OfferTo(Offer),
     /// The timer of an offer.
-    OfferTimedOut { offer: Id },
-    Decline { offer: Id },
-    Accept { offer: Id, worker: String },
+    OfferTimedOut {
+        offer: Id,
+    },
+    Decline {
+        offer: Id,
+    },
+    Accept {
+        offer: Id,
+        worker: String,
+    },
     /// From a shared list, or one's own offer.
-    Claim { worker: String },
+    Claim {
+        worker: String,
+    },
     /// The holder gives it back, or has vanished.
-    Release { worker: String },
+    Release {
+        worker: String,
+    },
     /// The holder passes it on.
-    Transfer { worker: String, to: Target },
+    Transfer {
+        worker: String,
+        to: Target,
+    },
     /// The matter is finished, whoever says so.
     Close,
     /// The visitor left while waiting.
@@ -86,14 +112,28 @@ pub enum Target {
 pub enum Effect {
     /// It waits, in the queue of `needs`, since `since`.
     Queued,
-    SeverityChanged { from: Severity, to: Severity },
+    SeverityChanged {
+        from: Severity,
+        to: Severity,
+    },
     Offered(Offer),
     /// Every offer ends once.
-    OfferEnded { offer: Id, worker: String, how: Ended },
-    Assigned { worker: String },
+    OfferEnded {
+        offer: Id,
+        worker: String,
+        how: Ended,
+    },
+    Assigned {
+        worker: String,
+    },
     /// Every assignment ends once, before the next begins.
-    Unassigned { worker: String, how: Unassigned },
-    Done { abandoned: bool },
+    Unassigned {
+        worker: String,
+        how: Unassigned,
+    },
+    Done {
+        abandoned: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

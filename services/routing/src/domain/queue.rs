@@ -115,7 +115,13 @@ mod tests {
     use super::*;
 
     fn waiting(n: u64, severity: Severity) -> Waiting {
-        Waiting { case: Id::derived(&[&n.to_le_bytes()]), severity, since: Time::from_secs(n as i64), overtaken: 0, needs: Needs::default() }
+        Waiting {
+            case: Id::derived(&[&n.to_le_bytes()]),
+            severity,
+            since: Time::from_secs(n as i64),
+            overtaken: 0,
+            needs: Needs::default(),
+        }
     }
 
     /// Takes the next case, counts who was overtaken, and returns it.
@@ -176,7 +182,8 @@ mod tests {
             entries in prop::collection::vec((severities(), 0_u32..4), 1..20),
             k in 0_u32..5,
         ) {
-            let mut queue: Vec<_> = entries.iter().enumerate().map(|(n, (s, overtaken))| Waiting { overtaken: *overtaken, ..waiting(n as u64, *s) }).collect();
+            let entry = |(n, (severity, overtaken)): (usize, &(_, u32))| Waiting { overtaken: *overtaken, ..waiting(n as u64, *severity) };
+            let mut queue: Vec<_> = entries.iter().enumerate().map(entry).collect();
             let cases = |queue: &[Waiting]| order(queue, k).into_iter().map(|i| queue[i].case).collect::<Vec<_>>();
             let before = cases(&queue);
             prop_assert_eq!(before.len(), queue.len());

@@ -18,7 +18,11 @@ pub fn check(protocol: &Protocol, reasons: &[ContactReason]) -> Vec<Violation> {
     let approvers: BTreeSet<String> =
         protocol.approved_by.iter().map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect();
     found.check(approvers.len() >= 2, "approved_by", "must name two different people who approved this version");
-    found.check(!protocol.tests.is_empty() || protocol.rules.is_empty(), "tests", "must hold at least one case that shows what the rules do");
+    found.check(
+        !protocol.tests.is_empty() || protocol.rules.is_empty(),
+        "tests",
+        "must hold at least one case that shows what the rules do",
+    );
     for (index, test) in protocol.tests.iter().enumerate() {
         for wrong in run(protocol, reasons, test) {
             found.add(format!("tests[{index}]"), format!("'{}' {wrong}", test.name));

@@ -135,7 +135,11 @@ mod tests {
         }
 
         #[test]
-        fn advice_is_as_grave_as_the_verdict(protocol in sample::protocols(), answers in sample::answers(), flags in prop::collection::vec(sample::severity(), 0..2)) {
+        fn advice_is_as_grave_as_the_verdict(
+            protocol in sample::protocols(),
+            answers in sample::answers(),
+            flags in prop::collection::vec(sample::severity(), 0..2),
+        ) {
             let verdict = evaluate(Some(&protocol), &Input { answers: &answers, red_flags: &flags, ..Input::default() });
             if let Some(advice) = &verdict.advice {
                 let gives_it = |rule: &Rule| rule.advice == *advice && verdict.rules.contains(&rule.id);

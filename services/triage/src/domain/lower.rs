@@ -17,8 +17,16 @@ pub enum By<'a> {
 pub enum Change {
     /// It stays as it is: nothing to write.
     Kept,
-    Raised { from: Severity, to: Severity },
-    Lowered { from: Severity, to: Severity, worker: String, reason: String },
+    Raised {
+        from: Severity,
+        to: Severity,
+    },
+    Lowered {
+        from: Severity,
+        to: Severity,
+        worker: String,
+        reason: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,12 +16,12 @@ pub fn reason(id: &str, severity: Severity) -> ContactReason {
     ContactReason { id: id.into(), name: texts(id), profession: Profession::Nurse, severity }
 }
 
-fn question(id: &str, when: Condition) -> Question {
+pub fn question(id: &str, when: Condition) -> Question {
     let option = |id: &str| QuestionOption { id: id.into(), text: texts(id) };
     Question { id: id.into(), text: texts(id), options: vec![option("yes"), option("no")], when }
 }
 
-fn answered(question: &str, option: &str) -> Condition {
+pub fn answered(question: &str, option: &str) -> Condition {
     Condition { answers: BTreeMap::from([(question.into(), vec![option.into()])]), ..Condition::default() }
 }
 
@@ -87,13 +87,12 @@ fn condition() -> impl Strategy<Value = Condition> {
 }
 
 pub fn rule() -> impl Strategy<Value = Rule> {
-    (condition(), prop::option::of(severity()), prop::option::of(prop::sample::select(Profession::ALL)), any::<bool>(), "[a-z]{6}").prop_map(
-        |(when, severity, profession, advice, id)| Rule {
+    (condition(), prop::option::of(severity()), prop::option::of(prop::sample::select(Profession::ALL)), any::<bool>(), "[a-z]{6}")
+        .prop_map(|(when, severity, profession, advice, id)| Rule {
             profession,
             advice: if advice { texts(&id) } else { Texts::new() },
             ..plain_rule(&id, when, severity)
-        },
-    )
+        })
 }
 
 /// Protocols with questions `q0` to `q3`.

@@ -80,7 +80,10 @@ fn a_case_comes_back_from_an_offer_to_its_place() {
 fn a_handover_keeps_the_holder_until_the_colleague_accepts() {
     let held = decide(&offered(), &accept(1, "eva"), at(5)).unwrap().case;
     let transfer = Command::Transfer { worker: "eva".into(), to: Target::Worker(offer(7, "per", 60)) };
-    assert_eq!(decide(&held, &Command::Transfer { worker: "per".into(), to: Target::Worker(offer(7, "eva", 60)) }, at(6)), Err(Refusal::NotHolder));
+    assert_eq!(
+        decide(&held, &Command::Transfer { worker: "per".into(), to: Target::Worker(offer(7, "eva", 60)) }, at(6)),
+        Err(Refusal::NotHolder)
+    );
     let asked = decide(&held, &transfer, at(6)).unwrap().case;
     assert_eq!(asked.holder(), Some("eva"));
     let declined = decide(&asked, &Command::Decline { offer: id(7) }, at(7)).unwrap().case;
@@ -113,8 +116,10 @@ fn commands() -> impl Strategy<Value = Command> {
     let offers = || (0_u8..6, worker(), 0_i64..120).prop_map(|(n, worker, until)| offer(n, &worker, until));
     let severity = || prop::sample::select(Severity::ALL);
     let known = || (0_u8..6).prop_map(id);
+    let verdict = |(severity, queue)| Command::Triaged { severity, queue, profession: Profession::Nurse };
+    let other_queue = || Target::Queue { queue: "other".into(), profession: Profession::Any };
     prop_oneof![
-        2 => (severity(), prop::option::of(Just("acute".to_owned()))).prop_map(|(severity, queue)| Command::Triaged { severity, queue, profession: Profession::Nurse }),
+        2 => (severity(), prop::option::of(Just("acute".to_owned()))).prop_map(verdict),
         1 => severity().prop_map(|severity| Command::Lowered { severity }),
         1 => Just(Command::TriageLate),
         6 => offers().prop_map(Command::OfferTo),
@@ -124,7 +129,7 @@ fn commands() -> impl Strategy<Value = Command> {
         3 => worker().prop_map(|worker| Command::Claim { worker }),
         3 => worker().prop_map(|worker| Command::Release { worker }),
         3 => (worker(), offers()).prop_map(|(worker, offer)| Command::Transfer { worker, to: Target::Worker(offer) }),
-        1 => worker().prop_map(|worker| Command::Transfer { worker, to: Target::Queue { queue: "other".into(), profession: Profession::Any } }),
+        1 => worker().prop_map(move |worker| Command::Transfer { worker, to: other_queue() }),
         1 => prop_oneof![Just(Command::Close), Just(Command::Abandon)],
     ]
 }

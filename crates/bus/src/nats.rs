@@ -1,0 +1,189 @@
+//! NATS: JetStream for batches of events, core NATS for live messages.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::{self, consumer, stream};
+use async_nats::{Client, HeaderMap};
+use bytes::Bytes;
+use futures::StreamExt;
+use kernel::{Error, Result};
+use tokio::sync::{Mutex, broadcast, mpsc};
+
+use crate::{Live, LiveStream, LogStream};
+
+/// The stream that caches the tail of every service's log.
+const STREAM: &str = "SAMTAL_LOG";
+/// How long the tail is kept: long enough for a weekend's outage of a consumer; never beyond the erasure deadline.
+const MAX_AGE: Duration = Duration::from_secs(72 * 3600);
+/// How long the server remembers message ids.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Batches that a slow reader may be behind before the newest are dropped and must be backfilled.
+const LOG_ROOM: usize = 1024;
+
+#[derive(Clone)]
+pub struct NatsBus {
+    client: Client,
+    jetstream: jetstream::Context,
+    /// Set once the stream is known to exist; cleared when a publish finds that it does not.
+    stream_ready: Arc<AtomicBool>,
+    making_stream: Arc<Mutex<()>>,
+    /// Told after every reconnect: live messages may have been lost meanwhile.
+    reconnected: broadcast::Sender<()>,
+}
+
+impl NatsBus {
+    pub async fn connect(url: &str, name: &str) -> Result<Self> {
+        let reconnected = broadcast::Sender::new(16);
+        let told = reconnected.clone();
+        let client = async_nats::ConnectOptions::new()
+            .name(format!("samtal-{name}"))
+            .retry_on_initial_connect()
+            .event_callback(move |event| {
+                let told = told.clone();
+                async move {
+                    match event {
+                        async_nats::Event::Connected => {
+                            // Nobody may be listening, which is fine.
+                            let _ = told.send(());
+                            tracing::info!("connected to NATS");
+                        }
+                        async_nats::Event::Disconnected => tracing::warn!("NATS is gone; trying again until it is back"),
+                        other => tracing::debug!(event = %other, "NATS"),
+                    }
+                }
+            })
+            .connect(url)
+            .await
+            .map_err(|error| Error::invalid("bus", format!("is not an address of NATS: {error}")))?;
+        let mut jetstream = jetstream::new(client.clone());
+        jetstream.set_timeout(PUBLISH_TIMEOUT);
+        Ok(Self { client, jetstream, stream_ready: Arc::default(), making_stream: Arc::default(), reconnected })
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
+    /// Makes the stream if it is not there: a store that was lost is made again, and the log fills it from where it stands.
+    async fn stream(&self) -> Result<()> {
+        if self.stream_ready.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let _one = self.making_stream.lock().await;
+        if self.stream_ready.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.jetstream.get_or_create_stream(config()).await.map_err(|error| Error::unavailable(format!("NATS has no stream {STREAM}: {error}")))?;
+        self.stream_ready.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub async fn publish_log(&self, service: &str, shard: u32, message_id: &str, batch: Bytes) -> Result<()> {
+        self.stream().await?;
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Msg-Id", message_id);
+        let failed = |error: &dyn std::fmt::Display| {
+            self.stream_ready.store(false, Ordering::Relaxed);
+            Error::unavailable(format!("NATS has not stored a batch: {error}"))
+        };
+        // Two futures: the first hands over to the client, the second waits until the server has stored it.
+        let stored = self
+            .jetstream
+            .publish_with_headers(format!("samtal.log.{service}.{shard}"), headers, batch)
+            .await
+            .map_err(|error| failed(&error))?;
+        tokio::time::timeout(PUBLISH_TIMEOUT, stored.into_future()).await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        Ok(())
+    }
+
+    pub fn subscribe_log(&self, service: &'static str) -> LogStream {
+        let (sender, receiver) = mpsc::channel(LOG_ROOM);
+        tokio::spawn(follow(self.clone(), service, sender));
+        Box::pin(futures::stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|batch| (batch, receiver)) }))
+    }
+
+    pub async fn publish_live(&self, subject: &str, message: Bytes) {
+        if let Err(error) = self.client.publish(subject.to_owned(), message).await {
+            tracing::debug!(%error, "a live message was not sent");
+        }
+    }
+
+    pub async fn subscribe_live(&self, subject: &str) -> Result<LiveStream> {
+        let reconnected = self.reconnected.subscribe();
+        let subscription =
+            self.client.subscribe(subject.to_owned()).await.map_err(|error| Error::unavailable(format!("NATS takes no subscription: {error}")))?;
+        // Until the server has the subscription, a message could slip by. While NATS is away the reader lives on the
+        // comparison with the store, so a failure here is only a gap.
+        let _ = tokio::time::timeout(Duration::from_millis(500), self.client.flush()).await;
+        let gaps = futures::stream::unfold(reconnected, |mut reconnected| async move {
+            match reconnected.recv().await {
+                Ok(()) | Err(broadcast::error::RecvError::Lagged(_)) => Some((Live::Gap, reconnected)),
+                Err(broadcast::error::RecvError::Closed) => None,
+            }
+        });
+        Ok(Box::pin(futures::stream::select(subscription.map(|message| Live::Message(message.payload)), gaps)))
+    }
+}
+
+/// Reads a service's batches for as long as somebody listens, with a consumer that is made anew whenever it is lost:
+/// its state is the reader's own cursor, so nothing of it needs to survive.
+async fn follow(bus: NatsBus, service: &'static str, sender: mpsc::Sender<Bytes>) {
+    let mut pause = Duration::from_millis(50);
+    while !sender.is_closed() {
+        match read(&bus, service, &sender).await {
+            Ok(()) => pause = Duration::from_millis(50),
+            Err(error) => {
+                tracing::debug!(service, %error, "following the log through NATS again");
+                bus.stream_ready.store(false, Ordering::Relaxed);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+        }
+    }
+}
+
+async fn read(bus: &NatsBus, service: &str, sender: &mpsc::Sender<Bytes>) -> Result<()> {
+    let lost = |error: &dyn std::fmt::Display| Error::unavailable(format!("NATS: {error}"));
+    bus.stream().await?;
+    let stream = bus.jetstream.get_stream(STREAM).await.map_err(|error| lost(&error))?;
+    let consumer = stream
+        .create_consumer(consumer::pull::OrderedConfig {
+            filter_subject: format!("samtal.log.{service}.*"),
+            deliver_policy: consumer::DeliverPolicy::New,
+            ..Default::default()
+        })
+        .await
+        .map_err(|error| lost(&error))?;
+    let mut messages = consumer.messages().await.map_err(|error| lost(&error))?;
+    let mut reconnected = bus.reconnected.subscribe();
+    loop {
+        let message = tokio::select! {
+            message = messages.next() => message,
+            () = sender.closed() => return Ok(()),
+            // A consumer in memory may be gone after a restart of the server.
+            _ = reconnected.recv() => return Err(lost(&"the connection was made anew")),
+        };
+        let message = message.ok_or_else(|| lost(&"the consumer ended"))?.map_err(|error| lost(&error))?;
+        if sender.try_send(message.payload.clone()).is_err() && sender.is_closed() {
+            return Ok(());
+        }
+    }
+}
+
+fn config() -> stream::Config {
+    stream::Config {
+        name: STREAM.to_owned(),
+        subjects: vec!["samtal.log.>".to_owned()],
+        storage: stream::StorageType::File,
+        retention: stream::RetentionPolicy::Limits,
+        discard: stream::DiscardPolicy::Old,
+        max_age: MAX_AGE,
+        duplicate_window: DUPLICATE_WINDOW,
+        max_bytes: 4 * 1024 * 1024 * 1024,
+        num_replicas: 1,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,454 @@
+//! Does what the consumers of one source ask for: lets events take effect, together with the cursor, in one transaction;
+//! asks the source's log for what is missing; waits when something is away; sets poison aside.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bus::Bus;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use kernel::{Error, Result};
+use proto::log::{Batch, Envelope, Head};
+use prost::Message;
+use store::args;
+use tokio_util::sync::CancellationToken;
+
+use crate::committer::{finish, jitter};
+use crate::consumer::{Action, Checks, Consumer, Cursor, Input};
+use crate::dead_letter;
+use crate::lease::{FENCED, Leases};
+use crate::log::Log;
+use crate::unit::{Origin, Unit};
+
+/// How often heads are compared: a lost tail is found after this.
+const COMPARE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// How often an event that fails for no known reason is tried before it counts as poison.
+const TRIES: u32 = 3;
+/// Most events in one transaction.
+const MAX_EVENTS: usize = 512;
+
+/// What a service does with another service's events.
+pub trait Handler: Send + Sync + 'static {
+    /// The service whose log is consumed.
+    fn source(&self) -> &'static str;
+
+    /// Whether events of this type have any effect here; the others only move the cursor.
+    fn wants(&self, event_type: &str) -> bool;
+
+    /// Whether a new consumer begins with what happens from now on, rather than with the oldest event.
+    fn starts_at_head(&self) -> bool {
+        false
+    }
+
+    /// Lets one event take effect. No network calls. A transient error is retried for ever; any other one, after a few
+    /// tries, sets the event aside as poison.
+    fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>>;
+}
+
+/// The source's own log, asked by gRPC.
+pub trait Source: Send + Sync + 'static {
+    fn heads(&self) -> BoxFuture<'static, Result<Vec<Head>>>;
+    fn read(&self, shard: u32, from: i64) -> BoxFuture<'static, Result<(Batch, Head)>>;
+}
+
+struct Shard {
+    consumer: Consumer,
+    epoch: i64,
+    /// Position that the database holds; the consumer's own may be ahead by events without effect.
+    stored: i64,
+    pause: Duration,
+    failures: u32,
+    told: bool,
+}
+
+/// What `Action::Apply` asks of one shard.
+struct Task {
+    shard: u32,
+    epoch: i64,
+    stored: i64,
+    events: Vec<Envelope>,
+    cursor: Cursor,
+}
+
+struct Driver {
+    log: Log,
+    handler: Arc<dyn Handler>,
+    source: Arc<dyn Source>,
+    leases: Leases,
+    shards: BTreeMap<u32, Shard>,
+    parked: BTreeSet<String>,
+    /// Backfills and pauses on their way.
+    running: FuturesUnordered<BoxFuture<'static, (u32, Input)>>,
+    /// What is to take effect next.
+    tasks: Vec<Task>,
+}
+
+/// Consumes the log of `handler.source()` until `shutdown`.
+pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn Source>, leases: Leases, shutdown: CancellationToken) {
+    let name = handler.source();
+    let mut batches = bus.subscribe_log(name).await;
+    let mut owned = leases.owned();
+    let mut driver = Driver {
+        log,
+        handler,
+        source,
+        leases,
+        shards: BTreeMap::new(),
+        parked: BTreeSet::new(),
+        running: FuturesUnordered::new(),
+        tasks: Vec::new(),
+    };
+    let mut compare = tokio::time::interval(COMPARE);
+    compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut own = true;
+    loop {
+        if own {
+            let wanted = owned.borrow_and_update().clone();
+            tokio::select! {
+                done = driver.own(&wanted) => match done {
+                    Ok(()) => own = false,
+                    Err(error) => {
+                        tracing::debug!(service = driver.log.service(), source = name, %error, "the consumer waits to start");
+                        tokio::time::sleep(jitter(PAUSE * 4)).await;
+                    }
+                },
+                () = shutdown.cancelled() => return,
+            }
+            continue;
+        }
+        tokio::select! {
+            Some(bytes) = batches.next() => {
+                driver.bytes(&bytes);
+                // What else is there already takes effect in the same commit.
+                while let Some(Some(bytes)) = batches.next().now_or_never() {
+                    driver.bytes(&bytes);
+                }
+            }
+            Some((shard, input)) = driver.running.next(), if !driver.running.is_empty() => driver.feed(shard, input),
+            _ = compare.tick() => driver.compare().await,
+            Ok(()) = owned.changed() => own = true,
+            () = shutdown.cancelled() => break,
+        }
+        while !driver.tasks.is_empty() {
+            driver.apply_tasks().await;
+        }
+    }
+    driver.store_cursors().await;
+}
+
+impl Driver {
+    fn name(&self) -> &'static str {
+        self.handler.source()
+    }
+
+    /// Loads the cursors of the shards that this replica owns now.
+    async fn own(&mut self, owned: &BTreeMap<u32, i64>) -> Result<()> {
+        let source = self.name();
+        let heads = self.source.heads().await?;
+        self.parked = dead_letter::parked_keys(self.log.db(), source).await?;
+        let from_head = self.handler.starts_at_head();
+        let new: Vec<Head> = heads.clone();
+        self.log
+            .db()
+            .transaction(move |tx| {
+                Box::pin(async move {
+                    for head in new {
+                        let start = if from_head { head.clone() } else { Head::default() };
+                        tx.exec(
+                            "INSERT INTO log_cursor (source, shard, incarnation, position, event_id) VALUES ($1,$2,$3,$4,$5) \
+                             ON CONFLICT (source, shard) DO NOTHING",
+                            args![source, head.shard, start.incarnation, start.position, start.event_id],
+                        )
+                        .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        let rows = self.log.db().rows("SELECT shard, incarnation, position, event_id FROM log_cursor WHERE source = $1 ORDER BY shard", args![source]).await?;
+        self.shards.clear();
+        let mut positions = Vec::new();
+        for row in rows {
+            let shard = row.int(0)? as u32;
+            let cursor = Cursor { incarnation: row.text(1)?, position: row.int(2)?, event_id: row.text(3)? };
+            positions.push(cursor.position);
+            if let Some(epoch) = owned.get(&shard) {
+                let stored = cursor.position;
+                let consumer = Consumer::new(cursor, Checks::ALL);
+                self.shards.insert(shard, Shard { consumer, epoch: *epoch, stored, pause: PAUSE, failures: 0, told: false });
+            }
+        }
+        self.log.progress().start_source(source, positions);
+        for head in heads {
+            self.feed(head.shard, Input::Head(head));
+        }
+        Ok(())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        match Batch::decode(bytes) {
+            Ok(batch) if batch.service == self.name() => self.feed(batch.shard, Input::Batch(batch)),
+            Ok(_) => {}
+            // The log itself is asked for what a broken batch held.
+            Err(error) => tracing::warn!(source = self.name(), %error, "a batch on the bus cannot be read; it will be asked for again"),
+        }
+    }
+
+    fn feed(&mut self, shard: u32, input: Input) {
+        let Some(state) = self.shards.get_mut(&shard) else { return };
+        if matches!(input, Input::Backfilled { .. }) {
+            state.pause = PAUSE;
+        }
+        let action = state.consumer.on(input);
+        if let Some(halt) = state.consumer.halted() {
+            if !state.told {
+                state.told = true;
+                tracing::error!(service = self.log.service(), source = self.handler.source(), shard, "{halt}");
+            }
+        } else {
+            state.told = false;
+        }
+        match action {
+            Some(Action::Apply { events, cursor }) => {
+                self.tasks.push(Task { shard, epoch: state.epoch, stored: state.stored, events, cursor });
+            }
+            Some(Action::Backfill(from)) => {
+                let (read, pause) = (self.source.read(shard, from), state.pause);
+                state.pause = (state.pause * 2).min(MAX_PAUSE);
+                self.running.push(Box::pin(async move {
+                    match read.await {
+                        Ok((batch, head)) => (shard, Input::Backfilled { batch, head }),
+                        Err(_) => {
+                            tokio::time::sleep(jitter(pause)).await;
+                            (shard, Input::BackfillFailed)
+                        }
+                    }
+                }));
+            }
+            None => {}
+        }
+    }
+
+    async fn compare(&mut self) {
+        match self.source.heads().await {
+            Ok(heads) => heads.into_iter().for_each(|head| self.feed(head.shard, Input::Head(head))),
+            Err(error) => tracing::debug!(source = self.name(), %error, "heads were not compared"),
+        }
+        self.store_cursors().await;
+    }
+
+    /// Lets everything that waits take effect: what has no effect at once, the rest in one transaction.
+    async fn apply_tasks(&mut self) {
+        let mut with_effect = Vec::new();
+        for task in std::mem::take(&mut self.tasks) {
+            let idle = !task.events.is_empty() && task.events.iter().all(|event| !self.handler.wants(&event.r#type));
+            if idle { self.applied(task.shard, task.cursor, None) } else { with_effect.push(task) }
+        }
+        while !with_effect.is_empty() {
+            // At least one task, however large; then as many as fit.
+            let mut events = 0;
+            let fit = with_effect
+                .iter()
+                .take_while(|task| {
+                    let first = events == 0;
+                    events += task.events.len().max(1);
+                    first || events <= MAX_EVENTS
+                })
+                .count();
+            let rest = with_effect.split_off(fit);
+            let together = std::mem::replace(&mut with_effect, rest);
+            self.apply_together(together).await;
+        }
+    }
+
+    async fn apply_together(&mut self, tasks: Vec<Task>) {
+        let tasks = Arc::new(tasks);
+        let (done, _) = self.transact(tasks.clone()).await;
+        if done.is_ok() {
+            for task in tasks.iter() {
+                self.applied(task.shard, task.cursor.clone(), Some(task.cursor.position));
+            }
+            return;
+        }
+        // One shard's trouble must not hold up the others; and an event that is poison is found only alone.
+        for task in Arc::try_unwrap(tasks).unwrap_or_default() {
+            self.apply_alone(task).await;
+        }
+    }
+
+    /// One shard's events, in one transaction; after repeated failure the guilty event is set aside.
+    async fn apply_alone(&mut self, task: Task) {
+        let shard = task.shard;
+        let tasks = Arc::new(vec![task]);
+        let (done, at) = self.transact(tasks.clone()).await;
+        let Some(task) = Arc::try_unwrap(tasks).unwrap_or_default().pop() else { return };
+        let Err(error) = done else {
+            let stored = task.cursor.position;
+            self.applied(shard, task.cursor, Some(stored));
+            return;
+        };
+        let Some(state) = self.shards.get_mut(&shard) else { return };
+        if error.reason == FENCED {
+            // Another replica goes on from the stored cursor.
+            self.shards.remove(&shard);
+            return;
+        }
+        state.failures += 1;
+        let poison = !error.is_transient() && state.failures >= TRIES;
+        tracing::warn!(service = self.log.service(), source = self.handler.source(), shard, %error, poison, "events did not take effect");
+        if poison {
+            state.failures = 0;
+            if self.set_aside(&task, at, &error).await.is_ok() {
+                return;
+            }
+        }
+        let Some(state) = self.shards.get_mut(&shard) else { return };
+        let pause = state.pause;
+        state.pause = (state.pause * 2).min(MAX_PAUSE);
+        self.running.push(Box::pin(async move {
+            tokio::time::sleep(jitter(pause)).await;
+            (shard, Input::ApplyFailed)
+        }));
+    }
+
+    /// Lets the events before the poisonous one take effect and puts that one away, in one transaction.
+    async fn set_aside(&mut self, task: &Task, at: usize, error: &Error) -> Result<()> {
+        let Some(poison) = task.events.get(at).cloned() else { return Err(error.clone()) };
+        let before: Vec<Envelope> = task.events.iter().take(at).cloned().collect();
+        let cursor = Cursor { incarnation: task.cursor.incarnation.clone(), position: poison.position, event_id: poison.event_id.clone() };
+        let (shard, source, reason) = (task.shard, self.name(), error.to_string());
+        let alone = Task { shard, epoch: task.epoch, stored: task.stored, events: before, cursor: cursor.clone() };
+        let key = poison.key.clone();
+        let context = self.context();
+        let log = self.log.clone();
+        let (shards, now) = (log.shards(), log.clock().now());
+        let finished = log
+            .db()
+            .transaction(move |tx| {
+                Box::pin(async move {
+                    let mut unit = Unit::new(tx, shards, now, Origin::system("consumer"));
+                    context.effects(&mut unit, &alone, &AtomicUsize::new(0)).await?;
+                    dead_letter::put(&mut unit, source, shard, &poison, &reason).await?;
+                    finish(&mut unit).await
+                })
+            })
+            .await?;
+        finished.publish(&self.log);
+        tracing::error!(service = self.log.service(), source, shard, key, "an event was set aside as a dead letter: {error}");
+        self.parked.insert(key);
+        let stored = cursor.position;
+        self.applied(shard, cursor, Some(stored));
+        Ok(())
+    }
+
+    fn context(&self) -> Context {
+        Context { source: self.name(), handler: self.handler.clone(), leases: self.leases.clone(), parked: self.parked.clone() }
+    }
+
+    /// Answers also the index of the event at which it failed, in the task that failed.
+    async fn transact(&self, tasks: Arc<Vec<Task>>) -> (Result<()>, usize) {
+        kernel::failpoint::pass("consumer.before_apply");
+        let at = Arc::new(AtomicUsize::new(0));
+        let (shards, now) = (self.log.shards(), self.log.clock().now());
+        let (context, progress) = (self.context(), at.clone());
+        let done = self
+            .log
+            .db()
+            .transaction(move |tx| {
+                Box::pin(async move {
+                    let mut unit = Unit::new(tx, shards, now, Origin::system("consumer"));
+                    for task in tasks.iter() {
+                        context.effects(&mut unit, task, &progress).await?;
+                    }
+                    let finished = finish(&mut unit).await?;
+                    kernel::failpoint::pass("consumer.before_commit");
+                    Ok(finished)
+                })
+            })
+            .await;
+        kernel::failpoint::pass("consumer.after_commit");
+        (done.map(|finished| { finished.publish(&self.log); }), at.load(Ordering::Relaxed))
+    }
+
+    fn applied(&mut self, shard: u32, cursor: Cursor, stored: Option<i64>) {
+        let position = cursor.position;
+        if let Some(state) = self.shards.get_mut(&shard) {
+            state.failures = 0;
+            state.pause = PAUSE;
+            if let Some(stored) = stored {
+                state.stored = stored;
+            }
+        }
+        self.feed(shard, Input::Applied(cursor));
+        self.log.progress().consumed(self.name(), shard, position);
+    }
+
+    /// Stores cursors that moved over events without effect. Nothing is lost without it: they would be skipped again.
+    async fn store_cursors(&mut self) {
+        let behind: Vec<Task> = self
+            .shards
+            .iter()
+            .filter(|(_, state)| state.consumer.cursor().position > state.stored && state.consumer.is_idle())
+            .map(|(shard, state)| Task {
+                shard: *shard,
+                epoch: state.epoch,
+                stored: state.stored,
+                events: Vec::new(),
+                cursor: state.consumer.cursor().clone(),
+            })
+            .collect();
+        if behind.is_empty() {
+            return;
+        }
+        let tasks = Arc::new(behind);
+        if self.transact(tasks.clone()).await.0.is_ok() {
+            for task in tasks.iter() {
+                if let Some(state) = self.shards.get_mut(&task.shard) {
+                    state.stored = task.cursor.position;
+                }
+            }
+        }
+    }
+}
+
+/// What letting events take effect needs; owned, because a transaction runs in a task of its own.
+struct Context {
+    source: &'static str,
+    handler: Arc<dyn Handler>,
+    leases: Leases,
+    parked: BTreeSet<String>,
+}
+
+impl Context {
+    async fn effects(&self, unit: &mut Unit<'_>, task: &Task, at: &AtomicUsize) -> Result<()> {
+        self.leases.check(unit.tx, task.shard, task.epoch).await?;
+        let moved = unit
+            .tx
+            .exec(
+                "UPDATE log_cursor SET incarnation = $3, position = $4, event_id = $5 WHERE source = $1 AND shard = $2 AND position = $6",
+                args![self.source, task.shard, &task.cursor.incarnation, task.cursor.position, &task.cursor.event_id, task.stored],
+            )
+            .await?;
+        if moved != 1 {
+            return Err(Error::new(kernel::Code::Aborted, FENCED, format!("the cursor of shard {} is not where this replica left it", task.shard)));
+        }
+        for (index, event) in task.events.iter().enumerate() {
+            at.store(index, Ordering::Relaxed);
+            if !self.handler.wants(&event.r#type) {
+                continue;
+            }
+            if self.parked.contains(&event.key) {
+                dead_letter::put(unit, self.source, task.shard, event, "").await?;
+                continue;
+            }
+            unit.origin = Origin::event(event);
+            self.handler.apply(unit, event).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! Events that can never take effect, and the later ones of the same key that wait behind them.
+
+use std::collections::BTreeSet;
+
+use kernel::error::Code;
+use kernel::{Error, Result};
+use proto::log::{DeadLetter, Envelope};
+use prost::Message;
+use store::{Db, args};
+
+use crate::consumer_driver::Handler;
+use crate::log::Log;
+use crate::unit::{Origin, Unit};
+
+/// Keys of `source` that have a dead letter: their later events are parked.
+pub async fn parked_keys(db: &Db, source: &str) -> Result<BTreeSet<String>> {
+    let rows = db.rows("SELECT DISTINCT key FROM dead_letter WHERE source = $1", args![source]).await?;
+    rows.iter().map(|row| row.text(0)).collect()
+}
+
+/// Sets `event` aside, in the transaction that moves the cursor past it. An empty reason: parked behind another.
+pub async fn put(unit: &mut Unit<'_>, source: &str, shard: u32, event: &Envelope, reason: &str) -> Result<()> {
+    let now = unit.now;
+    unit.tx
+        .exec(
+            "INSERT INTO dead_letter (source, shard, position, event_id, key, reason, envelope, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8) \
+             ON CONFLICT (source, shard, position, event_id) DO NOTHING",
+            args![source, shard, event.position, &event.event_id, &event.key, reason, event.encode_to_vec(), now],
+        )
+        .await?;
+    Ok(())
+}
+
+/// What is set aside, oldest first, at most 1,000.
+pub async fn list(db: &Db, consumer: &str) -> Result<Vec<DeadLetter>> {
+    let rows = db
+        .rows(
+            "SELECT source, envelope, reason, created_at FROM dead_letter ORDER BY created_at, source, shard, position LIMIT 1000",
+            args![],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DeadLetter {
+                consumer: consumer.to_owned(),
+                source: row.text(0)?,
+                event: Some(crate::reader::decode(&row.get::<Vec<u8>>(1)?)?),
+                reason: row.text(2)?,
+                created_at: Some(proto::timestamp(row.time(3)?)),
+            })
+        })
+        .collect()
+}
+
+/// What to do with the dead letter itself; those parked behind it take effect either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    Replay,
+    Drop,
+}
+
+/// Lets a dead letter's key go on, in one transaction: the letter is tried again or given up, then what was parked takes
+/// effect in order. If any of it fails, nothing changes. Answers how many took effect.
+pub async fn settle(log: &Log, handlers: Vec<std::sync::Arc<dyn Handler>>, event_id: String, remedy: Remedy) -> Result<u32> {
+    let (shards, now) = (log.shards(), log.clock().now());
+    let finished = log
+        .db()
+        .transaction(move |tx| {
+            Box::pin(async move {
+                let row = tx
+                    .row("SELECT source, shard, key FROM dead_letter WHERE event_id = $1 AND reason <> '' FOR UPDATE", args![&event_id])
+                    .await?
+                    .ok_or_else(|| Error::not_found("dead letter"))?;
+                let (source, shard, key) = (row.text(0)?, row.int(1)?, row.text(2)?);
+                let handler = handlers
+                    .iter()
+                    .find(|handler| handler.source() == source)
+                    .ok_or_else(|| Error::new(Code::FailedPrecondition, "NO_HANDLER", format!("nothing here consumes {source}")))?;
+                let rows = tx
+                    .rows(
+                        "SELECT envelope FROM dead_letter WHERE source = $1 AND shard = $2 AND key = $3 ORDER BY position",
+                        args![&source, shard, &key],
+                    )
+                    .await?;
+                let events = rows.iter().map(|row| crate::reader::decode(&row.get::<Vec<u8>>(0)?)).collect::<Result<Vec<_>>>()?;
+                tx.exec("DELETE FROM dead_letter WHERE source = $1 AND shard = $2 AND key = $3", args![&source, shard, &key]).await?;
+                let mut unit = Unit::new(tx, shards, now, Origin::system("dead letter"));
+                let mut done = 0;
+                for event in events {
+                    if remedy == Remedy::Drop && event.event_id == event_id {
+                        continue;
+                    }
+                    unit.origin = Origin::event(&event);
+                    handler.apply(&mut unit, &event).await?;
+                    done += 1;
+                }
+                Ok((crate::committer::finish(&mut unit).await?, done))
+            })
+        })
+        .await?;
+    finished.0.publish(log);
+    Ok(finished.1)
+}

@@ -1,0 +1,65 @@
+//! Taking a log back into service that was restored from a backup, or lost commits in a failover.
+//!
+//! Consumers have seen positions that the log no longer holds, and halt. A new incarnation begins above every one of
+//! them, so that no position ever means two things; what is lost is listed.
+
+use kernel::{Error, Id, Result};
+use proto::log::{Cursor, Orphans};
+use store::args;
+
+use crate::log::Log;
+
+/// What a rejoin did, or would do.
+#[derive(Debug, Default)]
+pub struct Rejoined {
+    /// The new incarnation; empty for a dry run.
+    pub incarnation: String,
+    pub orphans: Vec<Orphans>,
+}
+
+/// Starts a new incarnation of every shard above all `cursors`, which are those of every consumer of this log.
+pub async fn rejoin(log: &Log, cursors: Vec<Cursor>, dry_run: bool) -> Result<Rejoined> {
+    let incarnation = Id::new(log.clock().now()).to_string();
+    let shards = log.shards();
+    if let Some(cursor) = cursors.iter().find(|cursor| cursor.shard >= shards || cursor.source != log.service()) {
+        return Err(Error::invalid("cursors", format!("hold shard {} of {}, which is not of this log", cursor.shard, cursor.source)));
+    }
+    let name = incarnation.clone();
+    let orphans = log
+        .db()
+        .transaction(move |tx| {
+            Box::pin(async move {
+                let mut orphans = Vec::new();
+                for shard in 0..shards {
+                    let row = tx
+                        .row("SELECT head FROM log_head WHERE shard = $1 FOR UPDATE", args![shard])
+                        .await?
+                        .ok_or_else(|| Error::internal("a shard is missing"))?;
+                    let head = row.int(0)?;
+                    let seen = cursors.iter().filter(|cursor| cursor.shard == shard);
+                    let highest = seen.clone().map(|cursor| cursor.position).max().unwrap_or(0).max(head);
+                    orphans.extend(seen.filter(|cursor| cursor.position > head).map(|cursor| Orphans {
+                        shard,
+                        consumer: cursor.consumer.clone(),
+                        first: head + 1,
+                        last: cursor.position,
+                    }));
+                    if dry_run {
+                        continue;
+                    }
+                    // One position is left free, so that the new start differs from every cursor's own position.
+                    let start = highest + 1;
+                    tx.exec(
+                        "INSERT INTO log_incarnation (shard, number, incarnation, start, previous_end) \
+                         SELECT $1, MAX(number) + 1, $2, $3, $4 FROM log_incarnation WHERE shard = $1",
+                        args![shard, &name, start, head],
+                    )
+                    .await?;
+                    tx.exec("UPDATE log_head SET head = $2, event_id = NULL WHERE shard = $1", args![shard, start]).await?;
+                }
+                Ok(orphans)
+            })
+        })
+        .await?;
+    Ok(Rejoined { incarnation: if dry_run { String::new() } else { incarnation }, orphans })
+}
