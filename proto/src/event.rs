@@ -22,7 +22,7 @@ macro_rules! events {
 
 events! {
     intake::CaseOpened, intake::MessagePosted, intake::NotePosted, intake::VisitorReturned, intake::CaseModeChanged,
-    intake::CaseClosed, intake::CaseReopened, intake::CaseRated, intake::CaseErased, intake::RegionApplied,
+    intake::CaseClosed, intake::CaseReopened, intake::CaseRated, intake::CaseErased,
     triage::CaseTriaged,
     routing::CaseQueued, routing::CaseOffered, routing::OfferEnded, routing::CaseAssigned, routing::CaseReleased,
     scheduling::SlotHeld, scheduling::BookingConfirmed, scheduling::BookingCancelled,

@@ -10,7 +10,7 @@
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
 
 mod convert;
-mod event;
+pub mod event;
 
 pub use convert::{from_timestamp, timestamp};
 pub use event::Event;

@@ -1,1 +1,11 @@
+//! Who calls, what they may do, and the tokens that say so. No IO.
 
+mod phrase;
+pub mod policy;
+mod principal;
+mod secret;
+
+pub use phrase::{normalise as normalise_phrase, phrase_from};
+pub use policy::{Decision, Reach, Resource, decide, rules};
+pub use principal::{Principal, Role};
+pub use secret::{Secret, token_hash};

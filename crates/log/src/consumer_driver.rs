@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use bus::Bus;
 use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use kernel::{Error, Result};
 use proto::log::{Batch, Envelope, Head};
 use prost::Message;
 use store::args;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::committer::{finish, jitter};
@@ -83,7 +83,7 @@ struct Driver {
     shards: BTreeMap<u32, Shard>,
     parked: BTreeSet<String>,
     /// Backfills and pauses on their way.
-    running: FuturesUnordered<BoxFuture<'static, (u32, Input)>>,
+    running: JoinSet<(u32, Input)>,
     /// What is to take effect next.
     tasks: Vec<Task>,
 }
@@ -100,7 +100,7 @@ pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn 
         leases,
         shards: BTreeMap::new(),
         parked: BTreeSet::new(),
-        running: FuturesUnordered::new(),
+        running: JoinSet::new(),
         tasks: Vec::new(),
     };
     let mut compare = tokio::time::interval(COMPARE);
@@ -129,7 +129,7 @@ pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn 
                     driver.bytes(&bytes);
                 }
             }
-            Some((shard, input)) = driver.running.next(), if !driver.running.is_empty() => driver.feed(shard, input),
+            Some(Ok((shard, input))) = driver.running.join_next() => driver.feed(shard, input),
             _ = compare.tick() => driver.compare().await,
             Ok(()) = owned.changed() => own = true,
             () = shutdown.cancelled() => break,
@@ -220,7 +220,7 @@ impl Driver {
             Some(Action::Backfill(from)) => {
                 let (read, pause) = (self.source.read(shard, from), state.pause);
                 state.pause = (state.pause * 2).min(MAX_PAUSE);
-                self.running.push(Box::pin(async move {
+                self.running.spawn(async move {
                     match read.await {
                         Ok((batch, head)) => (shard, Input::Backfilled { batch, head }),
                         Err(_) => {
@@ -228,7 +228,7 @@ impl Driver {
                             (shard, Input::BackfillFailed)
                         }
                     }
-                }));
+                });
             }
             None => {}
         }
@@ -310,10 +310,10 @@ impl Driver {
         let Some(state) = self.shards.get_mut(&shard) else { return };
         let pause = state.pause;
         state.pause = (state.pause * 2).min(MAX_PAUSE);
-        self.running.push(Box::pin(async move {
+        self.running.spawn(async move {
             tokio::time::sleep(jitter(pause)).await;
             (shard, Input::ApplyFailed)
-        }));
+        });
     }
 
     /// Lets the events before the poisonous one take effect and puts that one away, in one transaction.

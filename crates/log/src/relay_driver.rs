@@ -52,7 +52,8 @@ pub async fn run(log: Log, bus: Bus, leases: Leases, shutdown: CancellationToken
     let mut bells = bus.subscribe_live(&bell).await.ok();
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    own(&log, &owned.borrow_and_update().clone(), &mut shards).await;
+    let first = owned.borrow_and_update().clone();
+    own(&log, &first, &mut shards).await;
     loop {
         let mut inputs: Vec<(u32, Input)> = Vec::new();
         tokio::select! {
@@ -76,7 +77,10 @@ pub async fn run(log: Log, bus: Bus, leases: Leases, shutdown: CancellationToken
                 store_positions(&log, &mut shards).await;
                 inputs.extend(shards.keys().map(|shard| (*shard, Input::Bell)));
             }
-            Ok(()) = owned.changed() => own(&log, &owned.borrow_and_update().clone(), &mut shards).await,
+            Ok(()) = owned.changed() => {
+                let now = owned.borrow_and_update().clone();
+                own(&log, &now, &mut shards).await;
+            }
             () = shutdown.cancelled() => break,
         }
         for (shard, input) in inputs {

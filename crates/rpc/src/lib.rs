@@ -1,1 +1,18 @@
+//! What every RPC has in common: who calls, how long it may take, what an error looks like, and how a caller reads its
+//! own write in another service.
+//!
+//! - [`gate`]: a layer in front of all handlers: token, role, deadline, position tokens.
+//! - [`caller`]: what a handler learns of its caller, and the check of a thing's owner.
+//! - [`status`]: the one place where errors become gRPC statuses.
+//! - [`position`]: opaque tokens that name how far a log had come.
 
+pub mod authenticate;
+pub mod caller;
+pub mod gate;
+pub mod position;
+pub mod status;
+
+pub use authenticate::{Authenticator, Introspect};
+pub use caller::{Caller, caller};
+pub use gate::GateLayer;
+pub use status::{Answer, status};

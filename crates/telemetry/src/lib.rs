@@ -1,1 +1,111 @@
+//! Logs and traces. No personal data: ids, codes and times only.
+//!
+//! Logs go to standard error, as JSON for a region and as plain lines for a laptop; traces go to an OpenTelemetry
+//! collector if one is named. Trace context crosses gRPC and the log as W3C `traceparent`.
 
+use opentelemetry::propagation::{Extractor, Injector};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::WithExportConfig;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+/// How this process tells what it does.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Filter such as `info,samtal_log=debug`.
+    pub filter: String,
+    pub json: bool,
+    /// Address of an OTLP collector, `http://collector:4317`; empty: no traces leave the process.
+    pub otlp: String,
+    /// `service.name` of the traces.
+    pub service: String,
+}
+
+/// Ends the export of traces when dropped, so that none of the last are lost.
+#[derive(Debug)]
+pub struct Telemetry {
+    provider: Option<SdkTracerProvider>,
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(provider) = &self.provider {
+            // At the end of the process nobody can be told of a failure.
+            let _ = provider.shutdown();
+        }
+    }
+}
+
+/// Sets this process's subscriber. Only the binary calls it, once: libraries and tests leave the global one alone.
+pub fn start(settings: &Settings) -> kernel::Result<Telemetry> {
+    let filter = EnvFilter::try_new(&settings.filter)
+        .map_err(|error| kernel::Error::invalid("log.filter", format!("is no filter such as `info,samtal_log=debug`: {error}")))?;
+    let lines = if settings.json {
+        tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr).with_filter(filter).boxed()
+    } else {
+        tracing_subscriber::fmt::layer().with_target(false).with_writer(std::io::stderr).with_filter(filter).boxed()
+    };
+    let provider = if settings.otlp.is_empty() { None } else { Some(exporter(settings)?) };
+    let traces = provider
+        .as_ref()
+        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("samtal")).with_filter(EnvFilter::new("info")));
+    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(traces)
+        .try_init()
+        .map_err(|error| kernel::Error::internal(format!("telemetry was started twice: {error}")))?;
+    Ok(Telemetry { provider })
+}
+
+fn exporter(settings: &Settings) -> kernel::Result<SdkTracerProvider> {
+    let exporter = opentelemetry_otlp::SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(&settings.otlp)
+        .build()
+        .map_err(|error| kernel::Error::invalid("otlp", format!("is not the address of a collector: {error}")))?;
+    let resource = opentelemetry_sdk::Resource::builder().with_service_name(settings.service.clone()).build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+struct Headers<'a>(&'a http::HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+/// Makes `span` a child of the trace that the request's headers name.
+pub fn continue_trace(span: &tracing::Span, headers: &http::HeaderMap) {
+    let context = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
+    // A span that nobody exports has no parent to take.
+    let _ = span.set_parent(context);
+}
+
+#[derive(Default)]
+struct Parent(String);
+
+impl Injector for Parent {
+    fn set(&mut self, key: &str, value: String) {
+        if key == "traceparent" {
+            self.0 = value;
+        }
+    }
+}
+
+/// The current span as W3C `traceparent`; empty if nothing is traced.
+pub fn traceparent() -> String {
+    let context = tracing::Span::current().context();
+    let mut parent = Parent::default();
+    opentelemetry::global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut parent));
+    parent.0
+}

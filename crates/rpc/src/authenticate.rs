@@ -1,0 +1,72 @@
+//! From a token to a principal: services' own tokens by their signature, all others by asking who keeps them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use auth::{Principal, Secret, token_hash};
+use futures::future::BoxFuture;
+use kernel::error::Code;
+use kernel::{Clock, Error, Result};
+
+/// Who keeps the tokens: intake's own table, or intake by gRPC. Answers None for an unknown, ended or revoked token.
+pub type Introspect = Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<Option<Principal>>> + Send + Sync>;
+
+/// How long an answer is believed: a revoked token ends everywhere within this and the check of streams.
+const BELIEVED: Duration = Duration::from_secs(2);
+/// Answers that are kept; beyond it all are forgotten and asked for anew.
+const MAX_KEPT: usize = 50_000;
+
+/// Turns tokens into principals. Cheap to clone.
+#[derive(Clone)]
+pub struct Authenticator(Arc<Inner>);
+
+struct Inner {
+    secret: Secret,
+    clock: Clock,
+    introspect: Introspect,
+    kept: Mutex<HashMap<Vec<u8>, (Instant, Option<Principal>)>>,
+}
+
+impl Authenticator {
+    pub fn new(secret: Secret, clock: Clock, introspect: Introspect) -> Self {
+        Self(Arc::new(Inner { secret, clock, introspect, kept: Mutex::default() }))
+    }
+
+    /// The bearer of `token`; an error if it says nothing any more.
+    pub async fn bearer(&self, token: &str) -> Result<Principal> {
+        if token.starts_with("service.") {
+            let service = self.0.secret.check_service_token(token, self.0.clock.now());
+            return service.map(|service| Principal::service(&service)).ok_or_else(unauthenticated);
+        }
+        self.holder(token_hash(token)).await
+    }
+
+    /// The bearer of the token with this hash.
+    pub async fn holder(&self, hash: Vec<u8>) -> Result<Principal> {
+        let kept = {
+            let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.get(&hash).filter(|(since, _)| since.elapsed() < BELIEVED).map(|(_, principal)| principal.clone())
+        };
+        let principal = match kept {
+            Some(principal) => principal,
+            None => {
+                let found = (self.0.introspect)(hash.clone()).await?;
+                let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept.len() >= MAX_KEPT {
+                    kept.clear();
+                }
+                // Only who exists is believed: a token may be made right after it was asked for.
+                if found.is_some() {
+                    kept.insert(hash, (Instant::now(), found.clone()));
+                }
+                found
+            }
+        };
+        principal.ok_or_else(unauthenticated)
+    }
+}
+
+fn unauthenticated() -> Error {
+    Error::new(Code::Unauthenticated, "TOKEN_INVALID", "the token is unknown, ended or revoked; sign in again")
+}

@@ -1,0 +1,118 @@
+//! One service in a process.
+
+use std::sync::Arc;
+
+use kernel::{Clock, Result, Time};
+use log::lease::Leases;
+use log::timers::{Fire, Standing, Timers};
+use log::{Committer, Handler, Log, Origin, Receipt, Unit};
+use tokio::sync::watch;
+
+use crate::services::source::PeerSource;
+use crate::{Peer, Platform, RegionStore};
+
+/// A service that is ready to serve.
+pub struct Built {
+    pub node: Node,
+    /// What it consumes.
+    pub handlers: Vec<Arc<dyn Handler>>,
+    /// Where its timers stand, for a simulated clock.
+    pub standing: Option<watch::Receiver<Standing>>,
+}
+
+/// A service's share of the process: its log, and the way to commit to it. Cheap to clone.
+#[derive(Clone)]
+pub struct Node {
+    pub service: &'static str,
+    pub platform: Platform,
+    pub log: Log,
+    pub committer: Committer,
+    pub region: RegionStore,
+}
+
+impl Node {
+    pub fn clock(&self) -> &Clock {
+        &self.platform.clock
+    }
+
+    pub fn now(&self) -> Time {
+        self.platform.clock.now()
+    }
+
+    pub fn db(&self) -> &store::Db {
+        self.log.db()
+    }
+
+    pub fn bus(&self) -> &bus::Bus {
+        &self.platform.bus
+    }
+
+    /// The channel to another service.
+    pub fn peer(&self, service: &str) -> Result<Peer> {
+        self.platform.peers.channel(self.service, service)
+    }
+
+    /// Runs `work` for the aggregate `key` and commits it; see [`Committer::run`].
+    pub async fn commit<T, F>(&self, key: kernel::Id, origin: Origin, work: F) -> Result<(T, Receipt)>
+    where
+        T: Send + 'static,
+        F: for<'u, 't> Fn(&'u mut Unit<'t>) -> log::committer::Work<'u, T> + Send + Sync + 'static,
+    {
+        self.committer.run(&key.to_string(), origin, work).await
+    }
+
+    fn leases(&self, duty: &str, shards: u32) -> Leases {
+        match &self.platform.replica {
+            None => Leases::alone(duty, shards),
+            Some(replica) => Leases::shared(duty, shards, self.log.db().clone(), replica.clone(), self.platform.shutdown.clone()),
+        }
+    }
+
+    pub(crate) async fn start(&self) {
+        let leases = self.leases("relay", self.log.shards());
+        let relay = log::relay_driver::run(self.log.clone(), self.platform.bus.clone(), leases, self.platform.shutdown.clone());
+        self.platform.tasks.spawn(relay);
+        if self.platform.replica.is_some() {
+            self.platform.tasks.spawn(self.region.clone().follow(self.log.db().clone(), self.platform.shutdown.clone()));
+            self.platform.tasks.spawn(follow_clock(self.clone()));
+        }
+    }
+
+    /// Starts consuming another service's log, or the service's own.
+    pub fn consume(&self, handler: Arc<dyn Handler>) -> Result<()> {
+        let source = handler.source();
+        let peer = PeerSource::new(self.peer(source)?, source);
+        // Another service's shard count is its own affair; a lease per possible shard costs nothing.
+        let leases = self.leases(&format!("consume:{source}"), MAX_SHARDS);
+        let run =
+            log::consumer_driver::run(self.log.clone(), self.platform.bus.clone(), handler, Arc::new(peer), leases, self.platform.shutdown.clone());
+        self.platform.tasks.spawn(run);
+        Ok(())
+    }
+
+    /// Starts the service's timers.
+    pub fn timers(&self, fire: Arc<dyn Fire>) -> watch::Receiver<Standing> {
+        let timers = Timers::new(self.committer.clone(), fire);
+        let standing = timers.standing();
+        self.platform.tasks.spawn(timers.run(self.platform.shutdown.clone()));
+        standing
+    }
+}
+
+/// No log has more shards.
+const MAX_SHARDS: u32 = 64;
+
+/// Keeps business time at the database's.
+async fn follow_clock(node: Node) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(std::time::Duration::from_secs(10)) => {}
+            () = node.platform.shutdown.cancelled() => return,
+        }
+        match node.log.db().now().await {
+            Ok(Some(now)) => node.platform.clock.set_offset(now),
+            Ok(None) => return,
+            Err(error) => tracing::debug!(%error, "the database did not tell the time"),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What a process has, for all the services in it.
+
+use auth::Secret;
+use bus::Bus;
+use ephemeral::Ephemeral;
+use kernel::{Clock, Result};
+use log::{Committer, Log, Settings};
+use store::{Db, Migration};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::region_store::Check;
+use crate::{Node, Peers, RegionStore};
+
+/// What services in one process share. Cheap to clone.
+#[derive(Clone)]
+pub struct Platform {
+    /// `sqlite:FOLDER` or `postgres://…`.
+    pub store: String,
+    pub bus: Bus,
+    pub ephemeral: Ephemeral,
+    pub clock: Clock,
+    pub secret: Secret,
+    pub peers: Peers,
+    /// Shards of a log that is made now.
+    pub shards: u32,
+    /// This replica's name among several; None: the only process there is.
+    pub replica: Option<String>,
+    /// Outgoing mail, `smtp://HOST:PORT`; empty: no e-mail.
+    pub smtp: String,
+    pub shutdown: CancellationToken,
+    pub tasks: TaskTracker,
+}
+
+impl Platform {
+    /// Opens `service`'s database, migrates it, and starts its committer, its relay and its copy of the region.
+    pub async fn node(&self, service: &'static str, steps: &[Migration], check: Check) -> Result<Node> {
+        let db = Db::open(&self.store, service).await?;
+        if let Some(now) = db.now().await? {
+            self.clock.set_offset(now);
+        }
+        let log = Log::open(&Settings { service, shards: self.shards }, db, self.clock.clone(), steps).await?;
+        let committer = Committer::start(log.clone());
+        let region = RegionStore::load(&committer, check).await?;
+        let node = Node { service, platform: self.clone(), log, committer, region };
+        node.start().await;
+        Ok(node)
+    }
+}

@@ -1,0 +1,85 @@
+//! Listening and stopping.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernel::{Error, Result};
+use log::Handler;
+use proto::config::config_service_server::ConfigServiceServer;
+use proto::log::event_log_service_server::EventLogServiceServer;
+use rpc::{Authenticator, GateLayer};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::RoutesBuilder;
+use tonic::transport::Server as Transport;
+
+use crate::services::config::Config;
+use crate::services::event_log::EventLog;
+use crate::{Node, Platform};
+
+/// Everything that one process serves by gRPC.
+pub struct Server {
+    pub nodes: BTreeMap<&'static str, Node>,
+    pub handlers: BTreeMap<&'static str, Vec<Arc<dyn Handler>>>,
+    pub routes: RoutesBuilder,
+    pub authenticator: Authenticator,
+    /// Answer questions about the contracts.
+    pub reflection: bool,
+}
+
+/// Serves on `listener` until the platform's shutdown, then lets running calls finish.
+pub async fn serve(platform: &Platform, server: Server, listener: TcpListener) -> Result<()> {
+    let Server { nodes, handlers, mut routes, authenticator, reflection } = server;
+    let logs: HashMap<&'static str, log::Log> = nodes.iter().map(|(name, node)| (*name, node.log.clone())).collect();
+    let (reporter, health) = tonic_health::server::health_reporter();
+    for name in nodes.keys() {
+        reporter.set_service_status(format!("samtal.{name}"), tonic_health::ServingStatus::Serving).await;
+    }
+    routes.add_service(health);
+    routes.add_service(
+        ConfigServiceServer::new(Config { nodes: nodes.clone() })
+            .max_decoding_message_size(crate::MAX_CONFIG_REQUEST)
+            .max_encoding_message_size(crate::MAX_RESPONSE),
+    );
+    routes.add_service(
+        EventLogServiceServer::new(EventLog { nodes: nodes.clone(), handlers })
+            .max_decoding_message_size(crate::MAX_REQUEST)
+            .max_encoding_message_size(crate::MAX_RESPONSE),
+    );
+    if reflection {
+        let wrong = |error: tonic_reflection::server::Error| Error::internal(format!("the contracts cannot be reflected: {error}"));
+        let builder = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        routes.add_service(builder().build_v1().map_err(wrong)?);
+        routes.add_service(builder().build_v1alpha().map_err(wrong)?);
+    }
+    let address = local_address(&listener)?;
+    let shutdown = platform.shutdown.clone();
+    let draining = async move {
+        shutdown.cancelled().await;
+        for name in nodes.keys() {
+            reporter.set_service_status(format!("samtal.{name}"), tonic_health::ServingStatus::NotServing).await;
+        }
+    };
+    tracing::debug!(%address, "serving gRPC");
+    Transport::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .max_concurrent_streams(4096)
+        .layer(GateLayer::new(authenticator, logs))
+        .add_routes(routes.routes())
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), draining)
+        .await
+        .map_err(|error| Error::unavailable(format!("gRPC on {address} failed: {error}")))
+}
+
+/// Where a listener listens, with the port that was chosen if 0 was asked for.
+pub fn local_address(listener: &TcpListener) -> Result<SocketAddr> {
+    listener.local_addr().map_err(|error| Error::unavailable(format!("the listener has no address: {error}")))
+}

@@ -1,0 +1,125 @@
+//! The logs of the services in this process, for other services, for integrators and for operators.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kernel::{Error, Result};
+use log::dead_letter::Remedy;
+use log::{Handler, reader};
+use proto::log::event_log_service_server::EventLogService;
+use proto::log::{
+    Cursor, DropDeadLetterRequest, DropDeadLetterResponse, HeadsRequest, HeadsResponse, ListCursorsRequest, ListCursorsResponse,
+    ListDeadLettersRequest, ListDeadLettersResponse, ReadRequest, ReadResponse, RejoinRequest, RejoinResponse, ReplayDeadLetterRequest,
+    ReplayDeadLetterResponse, WatchRequest, WatchResponse,
+};
+use rpc::{Answer, caller, status};
+use tonic::Request;
+
+use super::config::names;
+use super::watch;
+use crate::Node;
+
+/// The logs of this process.
+pub struct EventLog {
+    pub nodes: BTreeMap<&'static str, Node>,
+    /// Each service's consumers, for replaying what was set aside.
+    pub handlers: BTreeMap<&'static str, Vec<Arc<dyn Handler>>>,
+}
+
+impl EventLog {
+    fn node(&self, service: &str) -> Result<&Node> {
+        self.nodes.get(service).ok_or_else(|| Error::invalid("service", format!("must be one of {}", names(&self.nodes))))
+    }
+
+    async fn settle(&self, service: &str, event_id: String, remedy: Remedy) -> Result<u32> {
+        let node = self.node(service)?;
+        kernel::Id::parse("event_id", &event_id)?;
+        let handlers = self.handlers.get(service).cloned().unwrap_or_default();
+        log::dead_letter::settle(&node.log, handlers, event_id, remedy).await
+    }
+}
+
+#[tonic::async_trait]
+impl EventLogService for EventLog {
+    async fn read(&self, request: Request<ReadRequest>) -> Answer<ReadResponse> {
+        let request = request.into_inner();
+        let node = self.node(&request.service).map_err(status)?;
+        let limit = if request.limit == 0 { reader::MAX_EVENTS } else { request.limit as usize };
+        let batch = reader::read(node.db(), node.service, request.shard, request.from, limit).await.map_err(status)?;
+        // Read after the batch, so that the head is never behind it.
+        let head = reader::heads(node.db()).await.map_err(status)?.into_iter().find(|head| head.shard == request.shard);
+        Ok(ReadResponse { batch: Some(batch), head }.into())
+    }
+
+    async fn heads(&self, request: Request<HeadsRequest>) -> Answer<HeadsResponse> {
+        let node = self.node(&request.into_inner().service).map_err(status)?;
+        Ok(HeadsResponse { heads: reader::heads(node.db()).await.map_err(status)? }.into())
+    }
+
+    type WatchStream = std::pin::Pin<Box<dyn futures::Stream<Item = Result<WatchResponse, tonic::Status>> + Send>>;
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Answer<Self::WatchStream> {
+        let caller = caller(&request).map_err(status)?;
+        let request = request.into_inner();
+        let node = self.node(&request.service).map_err(status)?.clone();
+        let stream = watch::watch(node, caller.principal.organisation, &request.resume_token, request.from_start).await.map_err(status)?;
+        Ok(tonic::Response::new(stream))
+    }
+
+    async fn list_cursors(&self, request: Request<ListCursorsRequest>) -> Answer<ListCursorsResponse> {
+        let node = self.node(&request.into_inner().service).map_err(status)?;
+        let rows = node
+            .db()
+            .rows("SELECT source, shard, incarnation, position, event_id FROM log_cursor ORDER BY source, shard", store::args![])
+            .await
+            .map_err(status)?;
+        let mut cursors = Vec::with_capacity(rows.len());
+        for row in rows {
+            let read = || -> Result<Cursor> {
+                Ok(Cursor {
+                    consumer: node.service.to_owned(),
+                    source: row.text(0)?,
+                    shard: row.int(1)? as u32,
+                    incarnation: row.text(2)?,
+                    position: row.int(3)?,
+                    event_id: row.text(4)?,
+                    halted: String::new(),
+                })
+            };
+            let mut cursor = read().map_err(status)?;
+            // The consumer may be ahead of what it has stored, by events without effect.
+            if let Some(seen) = node.log.progress().cursors(&cursor.source) {
+                let ahead = seen.borrow().get(cursor.shard as usize).copied().unwrap_or(0);
+                cursor.position = cursor.position.max(ahead);
+            }
+            cursors.push(cursor);
+        }
+        Ok(ListCursorsResponse { cursors }.into())
+    }
+
+    async fn rejoin(&self, request: Request<RejoinRequest>) -> Answer<RejoinResponse> {
+        let request = request.into_inner();
+        let node = self.node(&request.service).map_err(status)?;
+        let rejoined = log::rejoin::rejoin(&node.log, request.cursors, request.dry_run).await.map_err(status)?;
+        tracing::warn!(service = node.service, incarnation = rejoined.incarnation, orphans = rejoined.orphans.len(), "the log has rejoined");
+        Ok(RejoinResponse { incarnation: rejoined.incarnation, orphans: rejoined.orphans }.into())
+    }
+
+    async fn list_dead_letters(&self, request: Request<ListDeadLettersRequest>) -> Answer<ListDeadLettersResponse> {
+        let node = self.node(&request.into_inner().service).map_err(status)?;
+        let dead_letters = log::dead_letter::list(node.db(), node.service).await.map_err(status)?;
+        Ok(ListDeadLettersResponse { dead_letters }.into())
+    }
+
+    async fn replay_dead_letter(&self, request: Request<ReplayDeadLetterRequest>) -> Answer<ReplayDeadLetterResponse> {
+        let request = request.into_inner();
+        let replayed = self.settle(&request.service, request.event_id, Remedy::Replay).await.map_err(status)?;
+        Ok(ReplayDeadLetterResponse { replayed }.into())
+    }
+
+    async fn drop_dead_letter(&self, request: Request<DropDeadLetterRequest>) -> Answer<DropDeadLetterResponse> {
+        let request = request.into_inner();
+        let replayed = self.settle(&request.service, request.event_id, Remedy::Drop).await.map_err(status)?;
+        Ok(DropDeadLetterResponse { replayed }.into())
+    }
+}

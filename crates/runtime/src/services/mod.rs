@@ -1,0 +1,6 @@
+//! The gRPC services that every service has.
+
+pub mod config;
+pub mod event_log;
+pub mod source;
+mod watch;
