@@ -142,7 +142,7 @@ impl Consumer {
                 }
                 None
             }
-            Input::Head(head) => self.head(&head),
+            Input::Head(head) => self.head(&head, false),
             Input::Backfilled { batch, head } => {
                 if self.state != State::Backfilling {
                     return None;
@@ -150,7 +150,7 @@ impl Consumer {
                 self.state = State::Idle;
                 // What the source says of its end is newer than what was heard before.
                 self.known = self.cursor.position.max(end_of(&batch)).max(head.position);
-                if batch.events.is_empty() { self.head(&head) } else { self.backfilled(batch) }
+                if batch.events.is_empty() { self.head(&head, batch.incarnation == head.incarnation) } else { self.backfilled(batch, &head) }
             }
             Input::BackfillFailed => {
                 if self.state != State::Backfilling {
@@ -195,15 +195,18 @@ impl Consumer {
     }
 
     /// A batch that the source itself answered with.
-    fn backfilled(&mut self, batch: Batch) -> Option<Action> {
+    fn backfilled(&mut self, batch: Batch, head: &Head) -> Option<Action> {
         let cursor = self.cursor.position;
+        // The log has rejoined above the cursor: the operator has declared that what it holds beyond the cursor counts,
+        // even if it went other ways before.
+        let declared = !self.cursor.incarnation.is_empty() && head.incarnation != self.cursor.incarnation && head.incarnation_start >= cursor;
         // At the very start of an incarnation the events before are a void that the operator has declared.
         let opens = batch.previous_event_id.is_empty() && batch.first > cursor && batch.incarnation != self.cursor.incarnation;
         if self.checks.gap && batch.first > cursor + 1 && !opens {
             // The source has lost events in between, or answered another question: ask again later, never skip.
             return self.halt(Halt::WentBack { head: batch.first - 1, cursor });
         }
-        if self.checks.incarnation && !opens && !self.chained(&batch) {
+        if self.checks.incarnation && !opens && !declared && !self.chained(&batch) {
             return self.halt(Halt::OtherHistory { position: cursor });
         }
         self.apply(batch)
@@ -226,10 +229,11 @@ impl Consumer {
         self.act(Action::Apply { events, cursor })
     }
 
-    fn head(&mut self, head: &Head) -> Option<Action> {
+    /// `nothing`: the source has answered that its log holds no event beyond the cursor.
+    fn head(&mut self, head: &Head, nothing: bool) -> Option<Action> {
         let cursor = self.cursor.position;
         let fresh = self.cursor.incarnation.is_empty();
-        let rejoined = !fresh && head.incarnation != self.cursor.incarnation;
+        let rejoined = head.incarnation != self.cursor.incarnation && (!fresh || nothing && head.incarnation_start > 0);
         match &self.state {
             State::Idle => {}
             // A new incarnation is what a halted shard waits for.
@@ -244,7 +248,7 @@ impl Consumer {
             if head.incarnation_start < cursor {
                 return self.halt(Halt::BeginsBelow { start: head.incarnation_start, cursor });
             }
-            if cursor < head.previous_end {
+            if cursor < head.previous_end && !nothing {
                 self.known = self.known.max(head.position);
                 return self.backfill();
             }

@@ -54,7 +54,7 @@ async fn incarnations(db: &Db) -> Result<BTreeMap<u32, Vec<Incarnation>>> {
 }
 
 /// A batch that begins at `from`, or, if `from` lies in the void between two incarnations, at the first event after it.
-/// It never spans two incarnations. Empty if the log ends before `from`.
+/// It never spans two incarnations. Empty if the log ends before `from`; it says even then what event is at `from - 1`.
 pub async fn read(db: &Db, service: &str, shard: u32, from: i64, limit: usize) -> Result<Batch> {
     let from = from.max(1);
     let limit = limit.clamp(1, MAX_EVENTS);
@@ -91,7 +91,12 @@ pub async fn read(db: &Db, service: &str, shard: u32, from: i64, limit: usize) -
     }
     if batch.events.is_empty() {
         batch.first = from;
-        batch.incarnation = of_shard.last().map(|one| one.id.clone()).unwrap_or_default();
+        if let Some(last) = of_shard.last() {
+            batch.incarnation.clone_from(&last.id);
+            if from > last.start + 1 {
+                batch.previous_event_id = previous;
+            }
+        }
     }
     Ok(batch)
 }

@@ -92,6 +92,11 @@ impl Relay {
                     self.incarnation.clone_from(&batch.incarnation);
                     return self.publish(batch);
                 }
+                // The log may have lost or replaced what was published, or have rejoined. Then nothing that is committed
+                // from now on may be chained to it from memory.
+                if batch.incarnation != self.incarnation || self.last_event_id.as_ref() != Some(&batch.previous_event_id) {
+                    self.last_event_id = None;
+                }
             }
             Input::Published(position) => {
                 self.busy = Busy::No;

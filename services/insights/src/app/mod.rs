@@ -1,0 +1,4 @@
+//! How far a caller sees, and the report.
+
+pub mod report;
+pub mod scope;

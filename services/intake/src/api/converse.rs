@@ -1,0 +1,210 @@
+//! Converse: posts, acknowledgements and live events of many conversations on one stream.
+//!
+//! Frames of one conversation are worked off in order, those of different conversations side by side, so that they share
+//! commits. Every frame says on whose behalf it comes.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures::StreamExt;
+use kernel::error::Code;
+use kernel::{Error, Result};
+use proto::intake::converse_request::Frame;
+use proto::intake::converse_response::Frame as Answer;
+use proto::intake::{ConverseRequest, ConverseResponse, FrameDone, FrameError, StreamEnding};
+use rpc::{Caller, status};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tonic::{Status, Streaming};
+
+use super::conversations::{self, Out};
+use super::subscribe::Reader;
+use crate::app::App;
+use crate::app::post::Post;
+
+/// Answers and events that a slow reader may be behind.
+const ROOM: usize = 512;
+/// Frames that may wait in one conversation.
+const CONVERSATION_ROOM: usize = 64;
+/// Conversations and subscriptions on one stream.
+const MAX_CONVERSATIONS: usize = 2_000;
+/// How long a stream lives; up to a tenth less, so that streams do not all end together.
+const LIFE: Duration = Duration::from_secs(600);
+/// How long the client has to go on elsewhere after it was told.
+const GRACE: Duration = Duration::from_secs(10);
+
+type Sender = mpsc::Sender<Result<ConverseResponse, Status>>;
+
+struct Stream {
+    app: App,
+    caller: Caller,
+    sender: Sender,
+    conversations: HashMap<String, mpsc::Sender<(u64, Caller, Frame)>>,
+    subscriptions: HashMap<u64, AbortHandle>,
+}
+
+pub fn open(app: App, caller: Caller, frames: Streaming<ConverseRequest>) -> Out<ConverseResponse> {
+    let (sender, receiver) = mpsc::channel(ROOM);
+    let tasks = app.node.platform.tasks.clone();
+    let stream = Stream { app, caller, sender, conversations: HashMap::new(), subscriptions: HashMap::new() };
+    tasks.spawn(stream.run(frames));
+    Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver))
+}
+
+impl Stream {
+    async fn run(mut self, mut frames: Streaming<ConverseRequest>) {
+        let shutdown = self.app.node.platform.shutdown.clone();
+        let life = tokio::time::sleep(spread(LIFE, &self.caller));
+        tokio::pin!(life);
+        let mut ending = false;
+        loop {
+            tokio::select! {
+                frame = frames.next() => match frame {
+                    Some(Ok(frame)) => self.take(frame).await,
+                    _ => break,
+                },
+                () = &mut life => {
+                    if ending {
+                        break;
+                    }
+                    ending = true;
+                    life.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                    self.say(0, Answer::Ending(StreamEnding {})).await;
+                }
+                () = shutdown.cancelled(), if !ending => {
+                    // What was taken is worked off; the client goes on elsewhere.
+                    self.say(0, Answer::Ending(StreamEnding {})).await;
+                    break;
+                }
+                () = self.sender.closed() => break,
+            }
+        }
+        for subscription in self.subscriptions.values() {
+            subscription.abort();
+        }
+    }
+
+    async fn take(&mut self, request: ConverseRequest) {
+        let id = request.correlation_id;
+        if let Err(error) = self.dispatch(request).await {
+            self.say(id, Answer::Error(frame_error(error))).await;
+        }
+    }
+
+    async fn dispatch(&mut self, request: ConverseRequest) -> Result<()> {
+        let id = request.correlation_id;
+        let caller = self.behalf(&request.token).await?;
+        match request.frame.ok_or_else(|| Error::invalid("frame", "is required"))? {
+            Frame::Subscribe(wanted) => {
+                if self.subscriptions.len() >= MAX_CONVERSATIONS {
+                    self.subscriptions.retain(|_, handle| !handle.is_finished());
+                }
+                if self.subscriptions.len() >= MAX_CONVERSATIONS || self.subscriptions.contains_key(&id) {
+                    return Err(Error::new(Code::ResourceExhausted, "TOO_MANY_SUBSCRIPTIONS", "close one, or use another stream and correlation_id"));
+                }
+                let reader = Reader::start(&self.app, &caller, &wanted).await?;
+                let task = tokio::spawn(forward(reader, id, self.sender.clone()));
+                self.subscriptions.insert(id, task.abort_handle());
+                Ok(())
+            }
+            Frame::Unsubscribe(which) => {
+                if let Some(subscription) = self.subscriptions.remove(&which.correlation_id) {
+                    subscription.abort();
+                }
+                self.say(id, Answer::Done(FrameDone {})).await;
+                Ok(())
+            }
+            frame => self.queue(id, caller, frame),
+        }
+    }
+
+    /// The person on whose behalf a frame comes.
+    async fn behalf(&self, token: &str) -> Result<Caller> {
+        if token.is_empty() {
+            return Ok(self.caller.clone());
+        }
+        let principal = self.app.authenticator.bearer(token).await?;
+        Ok(Caller { principal, token_hash: auth::token_hash(token), ..self.caller.clone() })
+    }
+
+    /// Puts a frame at the end of its conversation's line.
+    fn queue(&mut self, id: u64, caller: Caller, frame: Frame) -> Result<()> {
+        let case = match &frame {
+            Frame::Post(post) => post.case_id.clone(),
+            Frame::Typing(typing) => typing.case_id.clone(),
+            Frame::Subscribe(_) | Frame::Unsubscribe(_) => String::new(),
+        };
+        let full = || Error::new(Code::ResourceExhausted, "CONVERSATION_BUSY", "too many frames wait in this conversation; wait for their answers");
+        if self.conversations.len() >= MAX_CONVERSATIONS {
+            self.conversations.retain(|_, line| line.capacity() < CONVERSATION_ROOM);
+            if self.conversations.len() >= MAX_CONVERSATIONS {
+                return Err(full());
+            }
+        }
+        let line = self.conversations.entry(case).or_insert_with(|| {
+            let (line, waiting) = mpsc::channel(CONVERSATION_ROOM);
+            self.app.node.platform.tasks.spawn(work(self.app.clone(), waiting, self.sender.clone()));
+            line
+        });
+        line.try_send((id, caller, frame)).map_err(|_| full())
+    }
+
+    async fn say(&self, correlation_id: u64, frame: Answer) {
+        // A client that is gone needs no answer.
+        let _ = self.sender.send(Ok(ConverseResponse { correlation_id, frame: Some(frame) })).await;
+    }
+}
+
+/// Works off one conversation's frames in order.
+async fn work(app: App, mut waiting: mpsc::Receiver<(u64, Caller, Frame)>, sender: Sender) {
+    while let Some((correlation_id, caller, frame)) = waiting.recv().await {
+        let done = match frame {
+            Frame::Post(request) => match Post::parse(request) {
+                Ok(post) => app.post(&caller, post).await.map(|(answer, _)| Answer::Posted(answer)),
+                Err(error) => Err(error),
+            },
+            Frame::Typing(request) => conversations::typing(&app, &caller, &request).await.map(|()| Answer::Done(FrameDone {})),
+            Frame::Subscribe(_) | Frame::Unsubscribe(_) => Ok(Answer::Done(FrameDone {})),
+        };
+        let frame = done.unwrap_or_else(|error| Answer::Error(frame_error(error)));
+        if sender.send(Ok(ConverseResponse { correlation_id, frame: Some(frame) })).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Passes a subscription's events on under its correlation id.
+async fn forward(reader: Reader, correlation_id: u64, sender: Sender) {
+    let (inner, mut events) = mpsc::channel(64);
+    let run = reader.run(inner);
+    let pass = async {
+        while let Some(event) = events.recv().await {
+            let frame = match event {
+                Ok(event) => Answer::Event(event),
+                Err(status) => Answer::Error(FrameError {
+                    code: status.code() as i32,
+                    reason: rpc::status::reason(&status).unwrap_or_default(),
+                    message: status.message().to_owned(),
+                    field: String::new(),
+                }),
+            };
+            if sender.send(Ok(ConverseResponse { correlation_id, frame: Some(frame) })).await.is_err() {
+                return;
+            }
+        }
+    };
+    futures::join!(run, pass);
+}
+
+/// An error frame in the words of a unary call's status.
+fn frame_error(error: Error) -> FrameError {
+    let (reason, field) = (error.reason.to_owned(), error.violations.first().map(|violation| violation.field.clone()).unwrap_or_default());
+    let status = status(error);
+    FrameError { code: status.code() as i32, reason, message: status.message().to_owned(), field }
+}
+
+/// `span`, less up to a tenth that follows from the caller.
+fn spread(span: Duration, caller: &Caller) -> Duration {
+    let part = kernel::id::key_hash(&format!("{}{:?}", caller.principal.key(), caller.token_hash)) % 100;
+    span - span.mul_f64(part as f64 / 1000.0)
+}

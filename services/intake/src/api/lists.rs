@@ -1,0 +1,118 @@
+//! Lists with pages: cases, and who has read or changed a case.
+
+use auth::Reach;
+use kernel::{Error, Id, Result, Time};
+use log::Scope;
+use proto::intake::{AuditEntry, CaseState, ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse};
+use rpc::Caller;
+use store::args;
+
+use crate::app::{App, change};
+use crate::store::cases::{self, Filter};
+
+const DEFAULT_PAGE: i32 = 50;
+const MAX_PAGE: i32 = 200;
+
+fn page_size(size: i32) -> Result<i64> {
+    match size {
+        0 => Ok(i64::from(DEFAULT_PAGE)),
+        1..=MAX_PAGE => Ok(i64::from(size)),
+        _ => Err(Error::invalid("page_size", format!("must be 1 to {MAX_PAGE}"))),
+    }
+}
+
+/// Page tokens are sealed: a caller cannot make one that looks elsewhere.
+fn seal(app: &App, content: &str) -> Result<String> {
+    app.node.platform.secret.seal("page", content.as_bytes())
+}
+
+fn unseal(app: &App, token: &str) -> Result<Option<String>> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let content = app.node.platform.secret.open("page", token).and_then(|bytes| String::from_utf8(bytes).ok());
+    content.map(Some).ok_or_else(|| Error::invalid("page_token", "is not one that an earlier page gave; begin without one"))
+}
+
+pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Result<ListCasesResponse> {
+    let limit = page_size(request.page_size)?;
+    if request.states.iter().any(|state| CaseState::try_from(*state).is_err()) {
+        return Err(Error::invalid("states", "hold an unknown state"));
+    }
+    let mut filter = Filter { organisation: caller.principal.organisation.clone(), states: request.states.clone(), ..Filter::default() };
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    (filter.worker, filter.external_ref) = (given(&request.worker_id), given(&request.external_ref));
+    match caller.reach()? {
+        Reach::Held => filter.worker = Some(caller.principal.id.clone()),
+        Reach::Clinic => filter.clinics = Some(caller.principal.clinics.clone()),
+        Reach::Organisation => {}
+        Reach::Own | Reach::Region => return Err(Error::internal("the policy gives a list a reach that it cannot have")),
+    }
+    if let Some(clinic) = given(&request.clinic_id) {
+        let mine = filter.clinics.as_ref().is_none_or(|clinics| clinics.contains(&clinic));
+        filter.clinics = Some(if mine { vec![clinic] } else { Vec::new() });
+    }
+    filter.before = unseal(app, &request.page_token)?.and_then(|content| {
+        let (time, id) = content.split_once('/')?;
+        Some((Time::from_micros(time.parse().ok()?), id.parse::<Id>().ok()?))
+    });
+    let mut found = cases::list(app.node.db(), &filter, limit + 1).await?;
+    let more = found.len() as i64 > limit;
+    found.truncate(limit as usize);
+    let next_page_token = match found.last().filter(|_| more) {
+        Some(last) => seal(app, &format!("{}/{}", last.opened_at.micros(), last.id))?,
+        None => String::new(),
+    };
+    log_list(app, caller).await?;
+    Ok(ListCasesResponse { cases: found.iter().map(cases::Stored::to_proto).collect(), next_page_token })
+}
+
+/// A list is an access too; its audit row stands under the organisation.
+async fn log_list(app: &App, caller: &Caller) -> Result<()> {
+    let organisation = caller.principal.organisation.clone();
+    let key = Id::derived(&[b"list", organisation.as_bytes()]);
+    app.node
+        .commit(key, caller.origin(), move |unit| {
+            let scope = Scope { organisation: organisation.clone(), ..Scope::default() };
+            Box::pin(async move {
+                unit.audit(key, &scope);
+                Ok(())
+            })
+        })
+        .await?;
+    Ok(())
+}
+
+pub async fn audit(app: &App, caller: &Caller, request: ListAuditRequest) -> Result<ListAuditResponse> {
+    let id = Id::parse("case_id", &request.case_id)?;
+    let limit = page_size(request.page_size)?;
+    let case = cases::load(app.node.db(), id).await?;
+    change::check(caller, caller.rpc, &case)?;
+    let after = match unseal(app, &request.page_token)? {
+        None => 0,
+        Some(content) => content.parse::<i64>().map_err(|_| Error::invalid("page_token", "is not one of this list"))?,
+    };
+    app.log_read(caller, id, &case).await?;
+    let rows = app
+        .node
+        .db()
+        .rows(
+            "SELECT position, at, principal_kind, principal_id, action, clinic FROM audit_log WHERE key = $1 AND position > $2 ORDER BY position LIMIT $3",
+            args![id.to_string(), after, limit + 1],
+        )
+        .await?;
+    let mut entries = Vec::with_capacity(rows.len());
+    let mut last = 0;
+    for row in rows.iter().take(limit as usize) {
+        last = row.int(0)?;
+        entries.push(AuditEntry {
+            at: Some(proto::timestamp(row.time(1)?)),
+            principal_kind: row.text(2)?,
+            principal_id: row.text(3)?,
+            action: row.text(4)?,
+            clinic_id: row.text(5)?,
+        });
+    }
+    let next_page_token = if rows.len() as i64 > limit { seal(app, &last.to_string())? } else { String::new() };
+    Ok(ListAuditResponse { entries, next_page_token })
+}

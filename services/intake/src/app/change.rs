@@ -1,0 +1,98 @@
+//! Changing a case: lock, check, decide, write, say.
+
+use kernel::{Error, Id, Result};
+use log::unit::Once;
+use log::{Receipt, Unit};
+use proto::intake::{Case, CaseClosed, CaseModeChanged, CaseRated, CaseReopened, CaseState};
+use rpc::Caller;
+
+use crate::app::{App, live, retention};
+use crate::domain::case::{By, Command, decide};
+use crate::store::cases::{self, Stored};
+
+/// What a visitor may touch: only a case of their own.
+pub fn check(caller: &Caller, rpc: &str, case: &Stored) -> Result<()> {
+    let owner = case.visitor.to_string();
+    caller.check_as(rpc, "case", &case.resource(&owner))
+}
+
+/// The case, locked, if this caller may do this to it.
+pub async fn lock(unit: &mut Unit<'_>, caller: &Caller, rpc: &str, id: Id) -> Result<Stored> {
+    let case = cases::lock(unit, id).await?.ok_or_else(|| Error::not_found("case"))?;
+    check(caller, rpc, &case)?;
+    Ok(case)
+}
+
+impl App {
+    /// Runs a caller's command on a case and answers with the case.
+    pub async fn change(&self, caller: Caller, once: Once, id: Id, command: Command) -> Result<(Case, Receipt)> {
+        let app = self.clone();
+        let origin = caller.origin();
+        self.node
+            .commit(id, origin, move |unit| {
+                let (app, caller, once, command) = (app.clone(), caller.clone(), once.clone(), command.clone());
+                Box::pin(async move {
+                    if let Some(earlier) = unit.earlier_answer::<Case>(&once).await? {
+                        return Ok(earlier);
+                    }
+                    let mut case = lock(unit, &caller, caller.rpc, id).await?;
+                    let command = match command {
+                        Command::Close { outcome, .. } if caller.role() == auth::Role::Visitor => Command::Close { by: By::Visitor, outcome },
+                        other => other,
+                    };
+                    let before = case.life.clone();
+                    case.life = decide(&case.life, &command, unit.now)?;
+                    let scope = case.scope();
+                    match &command {
+                        Command::Close { .. } => {
+                            retention::closed(unit, &app, &mut case).await?;
+                            let closed = CaseClosed {
+                                outcome: case.life.outcome.into(),
+                                worker_id: if caller.role().is_staff() { caller.principal.id.clone() } else { String::new() },
+                                erase_at: case.erase_at.map(proto::timestamp),
+                            };
+                            unit.emit(id, &scope, &closed)?;
+                        }
+                        Command::Reopen => {
+                            retention::reopened(unit, &mut case).await?;
+                            unit.emit(id, &scope, &CaseReopened { mode: case.life.mode.into() })?;
+                        }
+                        Command::Rate(rating) if before.rating != *rating => unit.emit(id, &scope, &CaseRated { rating: *rating })?,
+                        Command::SetMode { .. } => unit.emit(id, &scope, &mode_changed(&case))?,
+                        _ => {}
+                    }
+                    unit.audit(id, &scope);
+                    cases::update(unit, &case).await?;
+                    let answer = case.to_proto();
+                    live::case(unit, &app.node, answer.clone());
+                    unit.remember_answer(&once, &id.to_string(), &answer).await?;
+                    Ok(answer)
+                })
+            })
+            .await
+    }
+
+    /// Takes over what triage or routing say, inside the transaction that moves the cursor.
+    pub async fn projected(&self, unit: &mut Unit<'_>, id: Id, clinic: Option<&str>, command: &Command) -> Result<()> {
+        // Their event may come after an erasure, or from a restored past: then there is nothing to change.
+        let Some(mut case) = cases::lock(unit, id).await? else { return Ok(()) };
+        let next = decide(&case.life, command, unit.now)?;
+        let moved = clinic.is_some_and(|clinic| !clinic.is_empty() && clinic != case.clinic);
+        if next == case.life && !moved {
+            return Ok(());
+        }
+        case.life = next;
+        if let Some(clinic) = clinic.filter(|_| moved) {
+            clinic.clone_into(&mut case.clinic);
+        }
+        cases::update(unit, &case).await?;
+        live::case(unit, &self.node, case.to_proto());
+        Ok(())
+    }
+}
+
+/// What a case's mode and turn are now.
+pub fn mode_changed(case: &Stored) -> CaseModeChanged {
+    let due_at = if case.life.state == CaseState::WaitingForUs { case.life.due_at } else { None };
+    CaseModeChanged { mode: case.life.mode.into(), state: case.life.state.into(), due_at: due_at.map(proto::timestamp) }
+}

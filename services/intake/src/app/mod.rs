@@ -1,0 +1,35 @@
+//! Intake at work: load, decide, commit, tell.
+
+pub mod change;
+pub mod doors;
+pub mod hub;
+pub mod live;
+pub mod open;
+pub mod openings;
+pub mod post;
+pub mod retention;
+pub mod safety;
+pub mod tokens;
+
+use std::sync::Arc;
+
+use kernel::Result;
+use rpc::Authenticator;
+use runtime::Node;
+
+/// What intake's handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub node: Node,
+    pub authenticator: Authenticator,
+    pub openings: Arc<openings::Openings>,
+    pub hub: hub::Hub,
+}
+
+impl App {
+    pub fn new(node: Node, authenticator: Authenticator) -> Result<Self> {
+        let openings = Arc::new(openings::Openings::new(&node)?);
+        let hub = hub::Hub::start(&node);
+        Ok(Self { node, authenticator, openings, hub })
+    }
+}

@@ -1,0 +1,322 @@
+//! Opening a case: the door, the person, the first text, its screening, and the visitor's way back.
+
+use std::sync::Arc;
+
+use auth::{Resource, Role};
+use kernel::error::{Code, Violations};
+use kernel::{Channel, Error, Id, Language, Result, Time};
+use log::{Receipt, Unit};
+use proto::intake::{Answer, CaseMode, CaseOpened, CaseState, ForWhom, MessagePosted, OpenCaseRequest, OpenCaseResponse, Outcome, SenderKind};
+use region::Anonymity;
+use rpc::Caller;
+use screening::Category;
+
+use crate::app::doors::Door;
+use crate::app::openings::Opening;
+use crate::app::post::MAX_TEXT;
+use crate::app::{App, live, safety, tokens};
+use crate::domain::case::Life;
+use crate::domain::people;
+use crate::store::cases::{self, Person, Stored};
+use crate::store::messages::{self, Sender};
+
+/// Most answers to a protocol's questions.
+const MAX_ANSWERS: usize = 100;
+const MAX_NAME: usize = 200;
+const MAX_REF: usize = 128;
+
+/// A request whose fields make sense.
+struct Wanted {
+    request: OpenCaseRequest,
+    person: Person,
+    channel: Channel,
+    mode: CaseMode,
+    for_whom: ForWhom,
+}
+
+fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted> {
+    let staff = caller.role().is_staff() || caller.role() == Role::Integrator;
+    let mut violations = Violations::default();
+    violations.text("entry_point_id", &request.entry_point_id, 64);
+    violations.optional_text("contact_reason_id", &request.contact_reason_id, 64);
+    if staff {
+        // A telephone call begins without a text.
+        violations.optional_text("text", &request.text, MAX_TEXT);
+    } else {
+        violations.text("text", &request.text, MAX_TEXT);
+        violations.check(!request.keep, "keep", "is for workers who open a case");
+        // Others' request ids can be guessed unless they are random; the answer carries the visitor's token.
+        violations.check(
+            request.request_id.is_empty() || Id::parse("request_id", &request.request_id).is_ok(),
+            "request_id",
+            "must be a random UUID for a caller without a token",
+        );
+    }
+    violations.optional_text("external_ref", &request.external_ref, MAX_REF);
+    violations.check(request.answers.len() <= MAX_ANSWERS, "answers", "are too many");
+    let visitor = request.visitor.clone().unwrap_or_default();
+    violations.optional_text("visitor.display_name", &visitor.display_name, MAX_NAME);
+    violations.optional_text("visitor.external_ref", &visitor.external_ref, MAX_REF);
+    violations.check(visitor.visitor_id.is_empty(), "visitor.visitor_id", "is made by intake; leave it empty");
+    violations.check(visitor.birth_year == 0 || (1880..=2200).contains(&visitor.birth_year), "visitor.birth_year", "is no year of birth");
+    violations.check(staff || (!visitor.identified && visitor.external_ref.is_empty()), "visitor.identified", "can be vouched for by staff and integrators only");
+    let channel = proto::intake::Channel::try_from(request.channel);
+    violations.check(channel.is_ok(), "channel", "is unknown");
+    let mode = CaseMode::try_from(request.mode);
+    violations.check(mode.is_ok(), "mode", "is unknown");
+    let for_whom = ForWhom::try_from(request.for_whom);
+    violations.check(for_whom.is_ok(), "for_whom", "is unknown");
+    violations.done()?;
+    let person = Person {
+        display_name: visitor.display_name,
+        birth_year: visitor.birth_year,
+        identified: visitor.identified,
+        external_ref: visitor.external_ref,
+    };
+    Ok(Wanted {
+        person,
+        channel: channel.ok().and_then(proto::intake::Channel::known).unwrap_or(Channel::Chat),
+        mode: mode.ok().filter(|mode| *mode != CaseMode::Unspecified).unwrap_or(CaseMode::Live),
+        for_whom: for_whom.ok().filter(|who| *who != ForWhom::Unspecified).unwrap_or(ForWhom::Self_),
+        request,
+    })
+}
+
+/// What the region says about the request.
+fn fit(wanted: &Wanted, door: &Door, caller: &Caller) -> Result<Language> {
+    let (organisation, entry_point) = (door.organisation()?, door.entry_point()?);
+    let staff = caller.role() != Role::Anonymous;
+    if staff {
+        let resource = Resource { organisation: &organisation.id, clinic: &entry_point.clinic, ..Resource::default() };
+        caller.check("entry point", &resource)?;
+    }
+    let mut violations = Violations::default();
+    let request = &wanted.request;
+    let reasons = organisation.reasons_at(entry_point);
+    let known = if request.contact_reason_id.is_empty() {
+        reasons.is_empty()
+    } else {
+        reasons.iter().any(|reason| reason.id == request.contact_reason_id)
+    };
+    violations.check(known, "contact_reason_id", "is not one of this entry point's; see GetEntryPoint");
+    violations.check(entry_point.channels.contains(&wanted.channel) || staff, "channel", "is not offered at this entry point");
+    let language = if request.language.is_empty() { Some(organisation.default_language()) } else { Language::from_code(&request.language) };
+    violations.check(
+        language.is_some_and(|language| organisation.languages_at(entry_point).contains(&language)),
+        "language",
+        "is not answered at this entry point",
+    );
+    let protocol = entry_point.protocol.as_deref().and_then(|id| organisation.protocol(id));
+    for (index, answer) in request.answers.iter().enumerate() {
+        let question = protocol.and_then(|protocol| protocol.questions.iter().find(|question| question.id == answer.question_id));
+        match question {
+            None => violations.add(format!("answers[{index}].question_id"), "is not a question of this entry point's protocol"),
+            Some(question) if !question.options.iter().any(|option| option.id == answer.option_id) => {
+                violations.add(format!("answers[{index}].option_id"), "is not an option of that question");
+            }
+            Some(_) => {}
+        }
+    }
+    violations.done()?;
+    if !staff && entry_point.anonymity == Anonymity::Identified {
+        return Err(Error::precondition("SIGN_IN_REQUIRED", "this entry point asks visitors to sign in first"));
+    }
+    Ok(language.unwrap_or_else(|| organisation.default_language()))
+}
+
+impl App {
+    pub async fn open(&self, caller: Caller, request: OpenCaseRequest) -> Result<(OpenCaseResponse, Receipt)> {
+        let once = caller.once(&request.request_id, &request)?;
+        let wanted = parse(request, &caller)?;
+        let door = Door::find(self.node.region.get(), &wanted.request.entry_point_id)?;
+        let language = fit(&wanted, &door, &caller)?;
+        let now = self.node.now();
+        let visitor_opens = caller.role() == Role::Anonymous;
+        let opening = door.opening(self, now).await;
+        let opens_at = match (&opening, visitor_opens) {
+            // Staff may open a case at any hour; whether the door is open does not matter then.
+            (_, false) | (Ok(Opening::Open { .. }), true) => None,
+            (Ok(Opening::Closed { opens_at }), true) if wanted.request.leave_message => Some(*opens_at),
+            (Ok(Opening::Closed { opens_at }), true) => return Err(closed(*opens_at)),
+            (Err(error), true) => return Err(error.clone()),
+        };
+        let found = safety::screen(&wanted.request.text);
+        let draft = Arc::new(draft(&wanted, &door, &caller, language, &found, now)?);
+        let wanted = Arc::new(wanted);
+        let (id, app, asker) = (draft.id, self.clone(), caller.clone());
+        let work = (draft.clone(), wanted.clone());
+        let (case, receipt) = self
+            .node
+            .commit(id, caller.origin(), move |unit| {
+                let (app, caller, once) = (app.clone(), asker.clone(), once.clone());
+                let (draft, wanted) = work.clone();
+                Box::pin(async move {
+                    if let Some(earlier) = unit.earlier_answer::<proto::intake::Case>(&once).await? {
+                        return Ok(earlier);
+                    }
+                    let mut case = (*draft).clone();
+                    case.opened_at = unit.now;
+                    write(unit, &app, &caller, &mut case, &wanted, opens_at).await?;
+                    let answer = case.to_proto();
+                    unit.remember_answer(&once, &case.id.to_string(), &answer).await?;
+                    Ok(answer)
+                })
+            })
+            .await?;
+        self.opened(&caller, &door, case, language, &found, opens_at).map(|answer| (answer, receipt))
+    }
+
+    /// The answer, with the secrets derived again.
+    fn opened(
+        &self,
+        caller: &Caller,
+        door: &Door,
+        case: proto::intake::Case,
+        language: Language,
+        found: &[Category],
+        opens_at: Option<Option<Time>>,
+    ) -> Result<OpenCaseResponse> {
+        let secret = &self.node.platform.secret;
+        let id = Id::parse("case_id", &case.case_id)?;
+        let visitor = Id::parse("visitor_id", &case.visitor.clone().unwrap_or_default().visitor_id)?;
+        let organisation = door.organisation()?;
+        let (visitor_token, return_phrase) = if caller.role() == Role::Anonymous {
+            let token = tokens::visitor_token(secret, &organisation.id, visitor, &case.case_id, self.node.now());
+            (token.token, tokens::phrase(secret, id).0)
+        } else {
+            (String::new(), String::new())
+        };
+        let next_opening = opens_at.flatten();
+        Ok(OpenCaseResponse {
+            safety: safety::notice(found, organisation.country, language, false, next_opening),
+            case: Some(case),
+            visitor_token,
+            return_phrase,
+            next_opening_at: next_opening.map(proto::timestamp),
+        })
+    }
+}
+
+/// The case as it will be stored.
+fn draft(wanted: &Wanted, door: &Door, caller: &Caller, language: Language, found: &[Category], now: Time) -> Result<Stored> {
+    let (organisation, entry_point) = (door.organisation()?, door.entry_point()?);
+    let mut red_flags = Vec::new();
+    safety::add(&mut red_flags, found);
+    let worker = if caller.role().is_staff() { caller.principal.id.clone() } else { String::new() };
+    Ok(Stored {
+        id: Id::new(now),
+        organisation: organisation.id.clone(),
+        clinic: entry_point.clinic.clone(),
+        entry_point: entry_point.id.clone(),
+        visitor: Id::new(now),
+        person: wanted.person.clone(),
+        for_whom: wanted.for_whom,
+        reason: wanted.request.contact_reason_id.clone(),
+        catalogue_version: i64::from(organisation.catalogue.version),
+        answers: wanted.request.answers.iter().map(|answer| (answer.question_id.clone(), answer.option_id.clone())).collect(),
+        channel: wanted.channel,
+        language: language.code().to_owned(),
+        opened_by: worker,
+        opened_at: now,
+        last_seq: 0,
+        last_note_seq: 0,
+        practice: entry_point.practice,
+        erase_at: None,
+        erased: false,
+        red_flags,
+        external_ref: wanted.request.external_ref.clone(),
+        answer_waits: false,
+        life: Life {
+            mode: wanted.mode,
+            state: CaseState::Open,
+            severity: None,
+            worker: String::new(),
+            first_assigned_at: None,
+            due_at: None,
+            closed_at: None,
+            outcome: Outcome::Unspecified,
+            rating: 0,
+        },
+    })
+}
+
+/// Writes the case, its visitor, its first message, its events and the visitor's token.
+async fn write(
+    unit: &mut Unit<'_>,
+    app: &App,
+    caller: &Caller,
+    case: &mut Stored,
+    wanted: &Wanted,
+    opens_at: Option<Option<Time>>,
+) -> Result<()> {
+    let known = if case.person.identified && !case.person.external_ref.is_empty() {
+        cases::visitor_by_external_ref(unit, &case.organisation, &case.person.external_ref).await?
+    } else {
+        None
+    };
+    match known {
+        Some(visitor) => case.visitor = visitor,
+        None => cases::insert_visitor(unit, case.visitor, &case.organisation, &case.person).await?,
+    }
+    let secret = &app.node.platform.secret;
+    let anonymous = caller.role() == Role::Anonymous;
+    case.last_seq = i64::from(!wanted.request.text.is_empty());
+    cases::insert(unit, case, anonymous.then(|| tokens::phrase(secret, case.id).1)).await?;
+    let scope = case.scope();
+    let age = people::age(case.person.birth_year, unit.now);
+    let event = CaseOpened {
+        entry_point_id: case.entry_point.clone(),
+        contact_reason_id: case.reason.clone(),
+        for_whom: case.for_whom.into(),
+        answers: wanted.request.answers.iter().map(|answer| Answer { question_id: answer.question_id.clone(), option_id: answer.option_id.clone() }).collect(),
+        age_band: people::age_band(age),
+        age: age.unwrap_or(-1),
+        channel: proto::intake::Channel::from(case.channel).into(),
+        mode: case.life.mode.into(),
+        language: case.language.clone(),
+        red_flags: case.red_flags.clone(),
+        left_message: opens_at.is_some(),
+        opens_at: opens_at.flatten().map(proto::timestamp),
+        opened_by_worker_id: case.opened_by.clone(),
+        keep: wanted.request.keep,
+        identified: case.person.identified,
+        visitor_id: case.visitor.to_string(),
+    };
+    unit.emit(case.id, &scope, &event)?;
+    if case.last_seq > 0 {
+        let sender = first_sender(caller, case);
+        let message = messages::insert(unit, case.id, 1, "opening", &sender, &wanted.request.text).await?;
+        let posted = MessagePosted {
+            seq: 1,
+            sender_kind: sender.kind.into(),
+            worker_id: message.worker_id.clone(),
+            // CaseOpened has said them already.
+            red_flags: Vec::new(),
+            visitor_away: false,
+        };
+        unit.emit(case.id, &scope, &posted)?;
+        live::message(unit, &app.node, &message);
+    }
+    if anonymous {
+        let token = tokens::visitor_token(secret, &case.organisation, case.visitor, &case.id.to_string(), unit.now);
+        crate::store::tokens::insert(unit, token.hash, token.id, &token.principal, token.expires_at).await?;
+    }
+    unit.audit(case.id, &scope);
+    Ok(())
+}
+
+/// A worker's text is the worker's; a journal system's is what the visitor said there.
+fn first_sender(caller: &Caller, case: &Stored) -> Sender {
+    if caller.role().is_staff() {
+        Sender { kind: SenderKind::Worker, id: caller.principal.id.clone() }
+    } else {
+        Sender { kind: SenderKind::Visitor, id: case.visitor.to_string() }
+    }
+}
+
+fn closed(opens_at: Option<Time>) -> Error {
+    let when = opens_at
+        .and_then(|time| jiff::Timestamp::from_microsecond(time.micros()).ok())
+        .map_or_else(|| "no next opening is known".to_owned(), |time| format!("it opens at {time}"));
+    Error::new(Code::FailedPrecondition, "ENTRY_POINT_CLOSED", format!("the entry point is closed; {when}; set leave_message to leave a message"))
+}

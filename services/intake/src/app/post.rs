@@ -1,0 +1,142 @@
+//! Sending a message: OK means that the message, its event and its audit row are committed.
+
+use auth::Role;
+use kernel::error::{Code, Violations};
+use kernel::{Error, Id, Language, Result};
+use log::Receipt;
+use proto::intake::{MessagePosted, PostMessageRequest, PostMessageResponse, SafetyNotice, SenderKind, VisitorReturned};
+use rpc::Caller;
+use screening::Category;
+
+use crate::app::openings::Opening;
+use crate::app::{App, change, live, safety};
+use crate::domain::case::{Command, decide};
+use crate::store::cases::{self, Stored};
+use crate::store::messages::{self, Sender};
+
+/// Largest text of a message or note.
+pub const MAX_TEXT: usize = 16 * 1024;
+/// Largest id that a sender makes.
+pub const MAX_CLIENT_ID: usize = 64;
+/// Whose rules hold for a message, be it sent alone or in a stream.
+pub const RPC: &str = "samtal.intake.v1.ConversationService/PostMessage";
+
+/// A request that makes sense in itself.
+#[derive(Clone)]
+pub struct Post {
+    pub case: Id,
+    pub client_id: String,
+    pub text: String,
+}
+
+impl Post {
+    pub fn parse(request: PostMessageRequest) -> Result<Self> {
+        let mut violations = Violations::default();
+        let case = violations.id("case_id", &request.case_id);
+        violations.text("client_id", &request.client_id, MAX_CLIENT_ID);
+        violations.text("text", &request.text, MAX_TEXT);
+        violations.done()?;
+        Ok(Self { case, client_id: request.client_id, text: request.text })
+    }
+}
+
+/// Who sends, in a conversation.
+pub fn sender(caller: &Caller) -> Result<Sender> {
+    let kind = match caller.role() {
+        Role::Visitor => SenderKind::Visitor,
+        role if role.is_staff() => SenderKind::Worker,
+        _ => return Err(Error::new(Code::PermissionDenied, "NOT_ALLOWED", "only visitors and staff write messages")),
+    };
+    Ok(Sender { kind, id: caller.principal.id.clone() })
+}
+
+impl App {
+    /// Commits a message, once per sender and client id.
+    pub async fn post(&self, caller: &Caller, post: Post) -> Result<(PostMessageResponse, Receipt)> {
+        let sender = sender(caller)?;
+        // Only what visitors write is screened; what a worker writes is theirs to answer for.
+        let found = if sender.kind == SenderKind::Visitor { safety::screen(&post.text) } else { Vec::new() };
+        // Asked before the transaction: nothing inside one may wait for the network.
+        let away = sender.kind == SenderKind::Worker && !self.node.platform.ephemeral.is_present(&live::visitor_screen(post.case)).await;
+        let (app, id) = (self.clone(), post.case);
+        let (asker, flags) = (caller.clone(), found.clone());
+        let ((message, case), receipt) = self
+            .node
+            .commit(id, caller.origin(), move |unit| {
+                let (app, caller, sender, post, found) = (app.clone(), asker.clone(), sender.clone(), post.clone(), flags.clone());
+                Box::pin(async move {
+                    let mut case = change::lock(unit, &caller, RPC, id).await?;
+                    if let Some(earlier) = messages::find(unit, id, &sender, &post.client_id).await? {
+                        return if earlier.text == post.text || earlier.erased { Ok((earlier, case)) } else { Err(other_text()) };
+                    }
+                    case.life = decide(&case.life, &Command::Post(sender.kind), unit.now)?;
+                    case.last_seq += 1;
+                    let message = messages::insert(unit, id, case.last_seq, &post.client_id, &sender, &post.text).await?;
+                    let red_flags = safety::add(&mut case.red_flags, &found);
+                    let scope = case.scope();
+                    let event = MessagePosted {
+                        seq: case.last_seq,
+                        sender_kind: sender.kind.into(),
+                        worker_id: message.worker_id.clone(),
+                        red_flags,
+                        visitor_away: away,
+                    };
+                    unit.emit(id, &scope, &event)?;
+                    if away {
+                        case.answer_waits = true;
+                    } else if case.answer_waits && sender.kind == SenderKind::Visitor {
+                        case.answer_waits = false;
+                        unit.emit(id, &scope, &VisitorReturned { seq: case.last_seq })?;
+                    }
+                    unit.audit(id, &scope);
+                    cases::update(unit, &case).await?;
+                    live::message(unit, &app.node, &message);
+                    Ok((message, case))
+                })
+            })
+            .await?;
+        let safety = if found.is_empty() { None } else { self.notice(&case, &found).await };
+        Ok((PostMessageResponse { message: Some(message), safety }, receipt))
+    }
+
+    /// What the writer of a red flag is told: whom to call, and when a person will read it.
+    async fn notice(&self, case: &Stored, found: &[Category]) -> Option<SafetyNotice> {
+        let region = self.node.region.get();
+        let organisation = region.organisation(&case.organisation)?;
+        let language = Language::from_code(&case.language).unwrap_or_else(|| organisation.default_language());
+        // A worker who has the conversation open sees it now; nothing less counts as alerted.
+        let alerted = !case.life.worker.is_empty() && self.node.platform.ephemeral.is_present(&live::worker_screen(case.id)).await;
+        let read_at = match region.entry_point(&case.entry_point) {
+            Some((_, entry_point)) if !alerted => match self.openings.at(&entry_point.calendar, &region, self.node.now()).await {
+                Ok(Opening::Closed { opens_at }) => opens_at,
+                _ => None,
+            },
+            _ => None,
+        };
+        safety::notice(found, organisation.country, language, alerted, read_at)
+    }
+
+    /// Remembers that the visitor has a screen open again, if an answer was waiting.
+    pub async fn visitor_returned(&self, caller: &Caller, id: Id) -> Result<()> {
+        let asker = caller.clone();
+        self.node
+            .commit(id, caller.origin(), move |unit| {
+                let caller = asker.clone();
+                Box::pin(async move {
+                    let mut case = change::lock(unit, &caller, RPC, id).await?;
+                    if case.answer_waits {
+                        case.answer_waits = false;
+                        unit.emit(id, &case.scope(), &VisitorReturned { seq: case.last_seq })?;
+                        cases::update(unit, &case).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+fn other_text() -> Error {
+    Error::new(Code::AlreadyExists, "CLIENT_ID_REUSED", "another message was sent under this client_id; make a new one")
+}

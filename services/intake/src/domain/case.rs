@@ -1,0 +1,229 @@
+//! The life of a case, as intake sees it. Pure: `decide(life, command) -> life`, or why not.
+//!
+//! Properties, tested below:
+//! - a closed case changes by nothing but a rating and a reopening;
+//! - the first assignment is kept for ever;
+//! - nothing that routing or triage says late can reopen a case or take a worker's case back to a queue it has left.
+
+use kernel::error::Code;
+use kernel::{Error, Severity, Time};
+use proto::intake::{CaseMode, CaseState, Outcome, SenderKind};
+
+/// What changes in a case's life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Life {
+    pub mode: CaseMode,
+    pub state: CaseState,
+    pub severity: Option<Severity>,
+    /// The worker who has it, or had it when it was closed; empty if nobody.
+    pub worker: String,
+    pub first_assigned_at: Option<Time>,
+    pub due_at: Option<Time>,
+    pub closed_at: Option<Time>,
+    pub outcome: Outcome,
+    /// 1 to 5; 0 if not rated.
+    pub rating: i32,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    Visitor,
+    Worker,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Somebody writes.
+    Post(SenderKind),
+    SetMode { mode: CaseMode, state: CaseState, due_at: Option<Time> },
+    Close { by: By, outcome: Outcome },
+    Reopen,
+    Rate(i32),
+    /// What routing and triage say.
+    Queued,
+    Offered,
+    OfferEnded,
+    Assigned(String),
+    Released,
+    Triaged { severity: Severity },
+}
+
+fn refuse(reason: &'static str, message: &str) -> Error {
+    Error::precondition(reason, message)
+}
+
+/// The life after `command`; the same life if the command comes too late to matter.
+pub fn decide(life: &Life, command: &Command, now: Time) -> Result<Life, Error> {
+    let mut next = life.clone();
+    let closed = life.state == CaseState::Closed;
+    match command {
+        Command::Post(sender) => {
+            if closed {
+                return Err(refuse("CASE_CLOSED", "the case is closed; open it again to write"));
+            }
+            next.state = after_post(life, *sender);
+            if next.state != CaseState::WaitingForUs {
+                next.due_at = None;
+            }
+        }
+        Command::SetMode { mode, state, due_at } => {
+            if closed {
+                return Err(refuse("CASE_CLOSED", "the case is closed"));
+            }
+            if life.worker.is_empty() {
+                return Err(refuse("CASE_NOT_ASSIGNED", "nobody has the case yet"));
+            }
+            next.mode = *mode;
+            next.state = if *mode == CaseMode::Live { CaseState::Active } else { *state };
+            next.due_at = if next.state == CaseState::WaitingForUs { *due_at } else { None };
+        }
+        Command::Close { by, outcome } => {
+            if closed {
+                return Err(refuse("CASE_CLOSED", "the case is closed already"));
+            }
+            if *by == By::Visitor && !life.worker.is_empty() {
+                return Err(refuse("CASE_ANSWERED", "a worker has the case; they close it"));
+            }
+            next.state = CaseState::Closed;
+            next.closed_at = Some(now);
+            next.due_at = None;
+            next.outcome = if *by == By::Visitor { Outcome::Abandoned } else { *outcome };
+        }
+        Command::Reopen => {
+            if !closed {
+                return Err(refuse("CASE_NOT_CLOSED", "the case is not closed"));
+            }
+            next.state = if life.worker.is_empty() { CaseState::Open } else { CaseState::Active };
+            if life.mode == CaseMode::Live {
+                // Whoever had it may not be there: it goes through the queue again.
+                next.worker.clear();
+                next.state = CaseState::Open;
+            }
+            next.closed_at = None;
+            next.outcome = Outcome::Unspecified;
+        }
+        Command::Rate(rating) => {
+            if !closed {
+                return Err(refuse("CASE_NOT_CLOSED", "a case can be rated once it is closed"));
+            }
+            if life.outcome == Outcome::Abandoned {
+                return Err(refuse("CASE_NOT_ANSWERED", "nobody answered the case, so there is nothing to rate"));
+            }
+            if life.rating != 0 && life.rating != *rating {
+                return Err(Error::new(Code::AlreadyExists, "ALREADY_RATED", "the case is rated already"));
+            }
+            next.rating = *rating;
+        }
+        _ if closed => {}
+        Command::Queued => {
+            if life.worker.is_empty() {
+                next.state = CaseState::Waiting;
+            }
+        }
+        Command::Offered => {
+            if life.worker.is_empty() {
+                next.state = CaseState::Offered;
+            }
+        }
+        Command::OfferEnded => {
+            if life.state == CaseState::Offered {
+                next.state = CaseState::Waiting;
+            }
+        }
+        Command::Assigned(worker) => {
+            next.worker.clone_from(worker);
+            next.first_assigned_at = life.first_assigned_at.or(Some(now));
+            next.state = match life.mode {
+                CaseMode::Asynchronous => CaseState::WaitingForUs,
+                _ => CaseState::Active,
+            };
+        }
+        Command::Released => {
+            next.worker.clear();
+            next.state = CaseState::Waiting;
+            next.due_at = None;
+        }
+        Command::Triaged { severity } => next.severity = Some(*severity),
+    }
+    Ok(next)
+}
+
+/// Whose turn it is after a message.
+fn after_post(life: &Life, sender: SenderKind) -> CaseState {
+    if life.mode != CaseMode::Asynchronous || life.worker.is_empty() {
+        return life.state;
+    }
+    match sender {
+        SenderKind::Worker => CaseState::WaitingForVisitor,
+        SenderKind::Visitor => CaseState::WaitingForUs,
+        _ => life.state,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn opened(mode: CaseMode) -> Life {
+        Life {
+            mode,
+            state: CaseState::Open,
+            severity: None,
+            worker: String::new(),
+            first_assigned_at: None,
+            due_at: None,
+            closed_at: None,
+            outcome: Outcome::Unspecified,
+            rating: 0,
+        }
+    }
+
+    fn command() -> impl Strategy<Value = Command> {
+        prop_oneof![
+            Just(Command::Post(SenderKind::Visitor)),
+            Just(Command::Post(SenderKind::Worker)),
+            Just(Command::SetMode { mode: CaseMode::Asynchronous, state: CaseState::WaitingForUs, due_at: Some(Time::from_secs(9)) }),
+            Just(Command::SetMode { mode: CaseMode::Live, state: CaseState::Active, due_at: None }),
+            Just(Command::Close { by: By::Worker, outcome: Outcome::Advice }),
+            Just(Command::Close { by: By::Visitor, outcome: Outcome::Advice }),
+            Just(Command::Reopen),
+            (1..=5).prop_map(Command::Rate),
+            Just(Command::Queued),
+            Just(Command::Offered),
+            Just(Command::OfferEnded),
+            Just(Command::Assigned("anna".into())),
+            Just(Command::Released),
+            Just(Command::Triaged { severity: Severity::Soon }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn lives_stay_in_order(commands in proptest::collection::vec(command(), 0..40), live in any::<bool>()) {
+            let mut life = opened(if live { CaseMode::Live } else { CaseMode::Asynchronous });
+            for (second, command) in commands.iter().enumerate() {
+                let Ok(next) = decide(&life, command, Time::from_secs(second as i64)) else { continue };
+                if life.state == CaseState::Closed && !matches!(command, Command::Reopen | Command::Rate(_)) {
+                    prop_assert_eq!(&next, &life);
+                }
+                if life.first_assigned_at.is_some() {
+                    prop_assert_eq!(next.first_assigned_at, life.first_assigned_at);
+                }
+                prop_assert_eq!(next.state == CaseState::Closed, next.closed_at.is_some());
+                prop_assert!(next.due_at.is_none() || next.state == CaseState::WaitingForUs);
+                prop_assert!(next.state != CaseState::Active || !next.worker.is_empty());
+                life = next;
+            }
+        }
+    }
+
+    #[test]
+    fn a_visitor_who_leaves_has_abandoned_and_cannot_rate() {
+        let life = decide(&opened(CaseMode::Live), &Command::Close { by: By::Visitor, outcome: Outcome::Treated }, Time::ZERO).unwrap();
+        assert_eq!(life.outcome, Outcome::Abandoned);
+        assert_eq!(decide(&life, &Command::Rate(5), Time::ZERO).unwrap_err().reason, "CASE_NOT_ANSWERED");
+    }
+}

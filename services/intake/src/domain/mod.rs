@@ -1,0 +1,4 @@
+//! Intake's rules, without IO.
+
+pub mod case;
+pub mod people;

@@ -1,0 +1,8 @@
+//! Intake's tables.
+
+pub mod cases;
+pub mod messages;
+mod schema;
+pub mod tokens;
+
+pub use schema::MIGRATIONS;

@@ -1,0 +1,91 @@
+//! Intake's own tables, beside the log's. Codes of the contracts' enums are stored as their numbers.
+
+use store::Migration;
+
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    name: "intake_0001",
+    sql: "
+CREATE TABLE visitor (
+    visitor_id UUID PRIMARY KEY,
+    organisation TEXT NOT NULL,
+    display_name TEXT NOT NULL,
+    birth_year BIGINT NOT NULL,
+    identified BOOLEAN NOT NULL,
+    external_ref TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX visitor_external ON visitor (organisation, external_ref);
+CREATE TABLE cases (
+    case_id UUID PRIMARY KEY,
+    organisation TEXT NOT NULL,
+    clinic TEXT NOT NULL,
+    entry_point TEXT NOT NULL,
+    visitor_id UUID NOT NULL,
+    for_whom BIGINT NOT NULL,
+    reason TEXT NOT NULL,
+    catalogue_version BIGINT NOT NULL,
+    answers TEXT NOT NULL,
+    mode BIGINT NOT NULL,
+    state BIGINT NOT NULL,
+    severity TEXT NOT NULL,
+    channel BIGINT NOT NULL,
+    language TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    opened_by TEXT NOT NULL,
+    last_seq BIGINT NOT NULL,
+    last_note_seq BIGINT NOT NULL,
+    due_at BIGINT,
+    opened_at BIGINT NOT NULL,
+    first_assigned_at BIGINT,
+    closed_at BIGINT,
+    outcome BIGINT NOT NULL,
+    rating BIGINT NOT NULL,
+    practice BOOLEAN NOT NULL,
+    erase_at BIGINT,
+    erased BOOLEAN NOT NULL,
+    red_flags TEXT NOT NULL,
+    external_ref TEXT NOT NULL,
+    phrase_hash BYTEA,
+    answer_waits BOOLEAN NOT NULL
+);
+CREATE INDEX cases_organisation ON cases (organisation, opened_at, case_id);
+CREATE INDEX cases_worker ON cases (organisation, worker, opened_at);
+CREATE INDEX cases_external ON cases (organisation, external_ref);
+CREATE INDEX cases_visitor ON cases (visitor_id);
+CREATE UNIQUE INDEX cases_phrase ON cases (phrase_hash);
+CREATE TABLE message (
+    case_id UUID NOT NULL,
+    seq BIGINT NOT NULL,
+    client_id TEXT NOT NULL,
+    sender_kind BIGINT NOT NULL,
+    sender TEXT NOT NULL,
+    body TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    erased BOOLEAN NOT NULL,
+    PRIMARY KEY (case_id, seq)
+);
+CREATE UNIQUE INDEX message_client ON message (case_id, sender_kind, sender, client_id);
+CREATE TABLE note (
+    case_id UUID NOT NULL,
+    seq BIGINT NOT NULL,
+    client_id TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    body TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (case_id, seq)
+);
+CREATE UNIQUE INDEX note_client ON note (case_id, worker, client_id);
+CREATE TABLE access_token (
+    hash BYTEA PRIMARY KEY,
+    token_id UUID NOT NULL,
+    role TEXT NOT NULL,
+    principal_id TEXT NOT NULL,
+    organisation TEXT NOT NULL,
+    clinics TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked BOOLEAN NOT NULL
+);
+CREATE UNIQUE INDEX access_token_id ON access_token (token_id);
+CREATE INDEX access_token_principal ON access_token (organisation, principal_id);
+",
+}];

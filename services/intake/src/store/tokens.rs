@@ -1,0 +1,63 @@
+//! Tokens: stored hashed, with who bears them.
+
+use auth::{Principal, Role};
+use kernel::{Error, Id, Result, Time};
+use log::Unit;
+use store::{Db, args};
+
+/// A token's row.
+pub struct Token {
+    pub principal: Principal,
+    pub expires_at: Time,
+}
+
+/// Keeps a token; the same hash again changes nothing, so that a repeated call gives the same token.
+pub async fn insert(unit: &mut Unit<'_>, hash: Vec<u8>, token_id: Id, principal: &Principal, expires_at: Time) -> Result<()> {
+    let clinics = serde_json::to_string(&principal.clinics).map_err(|error| Error::internal(error.to_string()))?;
+    unit.tx
+        .exec(
+            "INSERT INTO access_token (hash, token_id, role, principal_id, organisation, clinics, expires_at, revoked) \
+             VALUES ($1,$2,$3,$4,$5,$6,$7,FALSE) ON CONFLICT (hash) DO NOTHING",
+            args![hash, token_id, principal.role.code(), &principal.id, &principal.organisation, clinics, expires_at],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The token with this hash, unless it is ended or revoked.
+pub async fn find(db: &Db, hash: &[u8], now: Time) -> Result<Option<Token>> {
+    let row = db
+        .row(
+            "SELECT role, principal_id, organisation, clinics, expires_at FROM access_token WHERE hash = $1 AND NOT revoked AND expires_at > $2",
+            args![hash, now],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let role = Role::from_code(&row.text(0)?).ok_or_else(|| Error::internal("a token has an unknown role"))?;
+    let clinics = serde_json::from_str(&row.text(3)?).map_err(|error| Error::internal(format!("a token's clinics cannot be read: {error}")))?;
+    Ok(Some(Token { principal: Principal { role, id: row.text(1)?, organisation: row.text(2)?, clinics }, expires_at: row.time(4)? }))
+}
+
+/// Who bears the token with this id; for the check of who may revoke it.
+pub async fn bearer(unit: &mut Unit<'_>, token_id: Id) -> Result<Option<(String, Vec<String>)>> {
+    let row = unit.tx.row("SELECT organisation, clinics FROM access_token WHERE token_id = $1 FOR UPDATE", args![token_id]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let clinics = serde_json::from_str(&row.text(1)?).map_err(|error| Error::internal(format!("a token's clinics cannot be read: {error}")))?;
+    Ok(Some((row.text(0)?, clinics)))
+}
+
+pub async fn revoke(unit: &mut Unit<'_>, token_id: Id) -> Result<()> {
+    unit.tx.exec("UPDATE access_token SET revoked = TRUE WHERE token_id = $1", args![token_id]).await?;
+    Ok(())
+}
+
+/// Ends all tokens of a visitor whose last case is erased.
+pub async fn forget_visitor(unit: &mut Unit<'_>, organisation: &str, visitor: Id) -> Result<()> {
+    unit.tx
+        .exec(
+            "DELETE FROM access_token WHERE organisation = $1 AND principal_id = $2 AND role = 'visitor'",
+            args![organisation, visitor.to_string()],
+        )
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! ClaimCase.
+
+use auth::Role;
+use kernel::error::Violations;
+use kernel::{Error, Result};
+use proto::routing::{ClaimCaseRequest, ClaimCaseResponse};
+use region::{QueueKind, Region};
+use rpc::Caller;
+use rpc::caller::reply;
+use tonic::{Request, Response};
+
+use super::Api;
+use crate::app::desk::Note;
+use crate::domain::case::{Command, decide};
+use crate::store::{cases, presence};
+
+/// A leader may take any case of their clinics; others what waits in a list that they answer, or what they are offered.
+fn may_claim(region: &Region, caller: &Caller, row: &cases::CaseRow) -> Result<()> {
+    let own_offer = row.is_offered() && row.case.offer().is_some_and(|offer| offer.worker == caller.principal.id);
+    if caller.role() == Role::Leader || own_offer {
+        return Ok(());
+    }
+    let queue = region.queue(&row.case.needs.queue).map(|(_, queue)| queue);
+    if queue.is_none_or(|queue| queue.kind == QueueKind::Push) {
+        return Err(Error::precondition("QUEUE_OFFERS", "cases of this queue are offered, not claimed; be present and an offer comes"));
+    }
+    let answers = region.worker(&caller.principal.id).is_some_and(|(_, worker)| queue.is_some_and(|queue| worker.answers(queue)));
+    if answers { Ok(()) } else { Err(Error::precondition("QUEUE_NOT_YOURS", "you do not answer this queue")) }
+}
+
+impl Api {
+    pub(super) async fn claim_case(&self, request: Request<ClaimCaseRequest>) -> Result<Response<ClaimCaseResponse>> {
+        let caller = rpc::caller(&request)?;
+        let request = request.into_inner();
+        let once = caller.once(&request.request_id, &request)?;
+        let mut found = Violations::default();
+        let case = found.id("case_id", &request.case_id);
+        found.done()?;
+        let (origin, desks) = (caller.origin(), self.app.desks.clone());
+        let (answer, receipt) = self
+            .app
+            .commit(&caller.principal.organisation.clone(), origin, move |unit| {
+                let (once, caller, desks) = (once.clone(), caller.clone(), desks.clone());
+                Box::pin(async move {
+                    if let Some(answer) = unit.earlier_answer::<ClaimCaseResponse>(&once).await? {
+                        return Ok(answer);
+                    }
+                    let mut desk = desks.open(unit);
+                    let mut row = desk.the_case(case).await?;
+                    caller.check("case", &row.resource())?;
+                    let worker = caller.principal.id.clone();
+                    // A refusal of the case's state says more than one of the queue's kind.
+                    let decision = decide(&row.case, &Command::Claim { worker: worker.clone() }, desk.now())?;
+                    may_claim(&desk.region, &caller, &row)?;
+                    presence::lock(desk.unit.tx, &[worker.as_str()]).await?;
+                    desk.count_claimed(&mut row).await?;
+                    desk.perform(&mut row, decision, Note { how: "claimed", why: "the worker took it from the list".to_owned(), ..Note::default() }).await?;
+                    desk.unit.audit(case, &row.scope());
+                    let answer = ClaimCaseResponse { case_id: case.to_string() };
+                    desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;
+                    desk.settle().await?;
+                    Ok(answer)
+                })
+            })
+            .await?;
+        Ok(reply("routing", answer, &receipt))
+    }
+}

@@ -1,0 +1,119 @@
+//! ListOffers, AcceptOffer, DeclineOffer.
+
+use auth::Resource;
+use kernel::error::Violations;
+use kernel::{Id, Result};
+use proto::routing::{AcceptOfferRequest, AcceptOfferResponse, DeclineOfferRequest, DeclineOfferResponse, ListOffersRequest, ListOffersResponse, Offer};
+use rpc::Caller;
+use rpc::caller::reply;
+use tonic::{Request, Response};
+
+use super::Api;
+use crate::app::desk::Note;
+use crate::app::roster;
+use crate::domain::case::{Command, decide};
+use crate::store::offers::{self, Open, Whose};
+
+pub(super) fn wire(open: &Open) -> Offer {
+    Offer {
+        offer_id: open.offer.to_string(),
+        case_id: open.case.to_string(),
+        worker_id: open.worker.clone(),
+        queue_id: open.queue.clone(),
+        severity: proto::intake::Severity::from(open.severity).into(),
+        created_at: Some(proto::timestamp(open.created_at)),
+        expires_at: Some(proto::timestamp(open.expires_at)),
+    }
+}
+
+impl Api {
+    pub(super) async fn list_offers(&self, request: Request<ListOffersRequest>) -> Result<Response<ListOffersResponse>> {
+        let caller = rpc::caller(&request)?;
+        let offers = self.open_offers(&caller).await?;
+        Ok(Response::new(ListOffersResponse { offers: offers.iter().map(wire).collect() }))
+    }
+
+    pub(super) async fn open_offers(&self, caller: &Caller) -> Result<Vec<Open>> {
+        let principal = &caller.principal;
+        offers::list(self.app.node.db(), &principal.organisation, &principal.id, self.app.node.now()).await
+    }
+
+    /// The offer, if it was made to the caller; to all others it does not exist.
+    async fn own_offer(&self, caller: &Caller, offer: Id) -> Result<Whose> {
+        let whose = offers::whose(self.app.node.db(), offer).await?;
+        caller.check("offer", &Resource { organisation: &whose.organisation, owner: &whose.worker, ..Resource::default() })?;
+        Ok(whose)
+    }
+
+    pub(super) async fn accept_offer(&self, request: Request<AcceptOfferRequest>) -> Result<Response<AcceptOfferResponse>> {
+        let caller = rpc::caller(&request)?;
+        let request = request.into_inner();
+        let once = caller.once(&request.request_id, &request)?;
+        let mut found = Violations::default();
+        let offer = found.id("offer_id", &request.offer_id);
+        found.done()?;
+        let whose = self.own_offer(&caller, offer).await?;
+        let (case, worker, desks) = (whose.case, whose.worker, self.app.desks.clone());
+        let (answer, receipt) = self
+            .app
+            .commit(&whose.organisation, caller.origin(), move |unit| {
+                let (once, worker, desks) = (once.clone(), worker.clone(), desks.clone());
+                Box::pin(async move {
+                    if let Some(answer) = unit.earlier_answer::<AcceptOfferResponse>(&once).await? {
+                        return Ok(answer);
+                    }
+                    let mut desk = desks.open(unit);
+                    let mut row = desk.the_case(case).await?;
+                    let handed_over = row.case.holder().is_some();
+                    let mut decision = decide(&row.case, &Command::Accept { offer, worker: worker.clone() }, desk.now())?;
+                    if handed_over {
+                        // The case follows a colleague of another clinic, so that their clinic's staff can see it.
+                        let needs = &decision.case.needs;
+                        if let Some(home) = roster::home_of(&desk.region, &worker, &needs.queue, needs.profession) {
+                            decision.case.needs.queue = home;
+                        }
+                    }
+                    let how = if handed_over { "transferred" } else { "accepted" };
+                    desk.perform(&mut row, decision, Note { how, why: "the worker accepted the offer".to_owned(), ..Note::default() }).await?;
+                    desk.unit.audit(case, &row.scope());
+                    let answer = AcceptOfferResponse { case_id: case.to_string() };
+                    desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;
+                    desk.settle().await?;
+                    Ok(answer)
+                })
+            })
+            .await?;
+        Ok(reply("routing", answer, &receipt))
+    }
+
+    pub(super) async fn decline_offer(&self, request: Request<DeclineOfferRequest>) -> Result<Response<DeclineOfferResponse>> {
+        let caller = rpc::caller(&request)?;
+        let request = request.into_inner();
+        let once = caller.once(&request.request_id, &request)?;
+        let mut found = Violations::default();
+        let offer = found.id("offer_id", &request.offer_id);
+        found.done()?;
+        let whose = self.own_offer(&caller, offer).await?;
+        let (case, desks) = (whose.case, self.app.desks.clone());
+        let (answer, receipt) = self
+            .app
+            .commit(&whose.organisation, caller.origin(), move |unit| {
+                let (once, desks) = (once.clone(), desks.clone());
+                Box::pin(async move {
+                    if let Some(answer) = unit.earlier_answer::<DeclineOfferResponse>(&once).await? {
+                        return Ok(answer);
+                    }
+                    let mut desk = desks.open(unit);
+                    let mut row = desk.the_case(case).await?;
+                    desk.act(&mut row, &Command::Decline { offer }, Note::default()).await?;
+                    desk.unit.audit(case, &row.scope());
+                    let answer = DeclineOfferResponse {};
+                    desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;
+                    desk.settle().await?;
+                    Ok(answer)
+                })
+            })
+            .await?;
+        Ok(reply("routing", answer, &receipt))
+    }
+}

@@ -1,0 +1,97 @@
+//! SetPresence, ListPresence.
+
+use std::collections::BTreeMap;
+
+use auth::Resource;
+use kernel::error::Violations;
+use kernel::{Error, Id, Result};
+use log::Scope;
+use proto::routing::{ListPresenceRequest, ListPresenceResponse, Presence, SetPresenceRequest, SetPresenceResponse};
+use rpc::caller::reply;
+use tonic::{Request, Response};
+
+use super::{Api, MAX_NAME};
+use crate::app::roster;
+use crate::domain::eligible::Load;
+use crate::store::{cases, presence};
+
+/// More points than any worker has.
+const MAX_CAPACITY: u32 = 1000;
+
+fn wire(one: &presence::Presence, load: Load) -> Presence {
+    Presence {
+        worker_id: one.worker.clone(),
+        present: one.present,
+        capacity: one.capacity,
+        load: load.live.saturating_add(load.email),
+        since: Some(proto::timestamp(one.since)),
+    }
+}
+
+impl Api {
+    pub(super) async fn set_presence(&self, request: Request<SetPresenceRequest>) -> Result<Response<SetPresenceResponse>> {
+        let caller = rpc::caller(&request)?;
+        let request = request.into_inner();
+        let once = caller.once(&request.request_id, &request)?;
+        let mut found = Violations::default();
+        found.check(request.capacity <= MAX_CAPACITY, "capacity", "is more than 1000 points");
+        found.done()?;
+        let (worker, organisation) = (caller.principal.id.clone(), caller.principal.organisation.clone());
+        // A worker of one organisation is nobody in another's.
+        let known = self.app.region().worker(&worker).is_some_and(|(owner, _)| owner.id == organisation);
+        if !known {
+            return Err(Error::precondition("WORKER_UNKNOWN", "the region's description has no such worker in this organisation"));
+        }
+        let desks = self.app.desks.clone();
+        let (present, capacity, scope) = (request.present, request.capacity, Scope { organisation, ..Scope::default() });
+        let lane = scope.organisation.clone();
+        let (answer, receipt) = self
+            .app
+            .commit(&lane, caller.origin(), move |unit| {
+                let (desks, worker, once, scope) = (desks.clone(), worker.clone(), once.clone(), scope.clone());
+                Box::pin(async move {
+                    if let Some(answer) = unit.earlier_answer::<SetPresenceResponse>(&once).await? {
+                        return Ok(answer);
+                    }
+                    let key: Id = presence::timer_key(&worker);
+                    let mut desk = desks.open(unit);
+                    let one = desk.set_presence(&worker, present, capacity).await?;
+                    desk.unit.audit(key, &scope);
+                    let loads = roster::loads(cases::loads(desk.unit.tx, &[worker.as_str()]).await?);
+                    let answer = SetPresenceResponse { presence: Some(wire(&one, loads.get(&worker).copied().unwrap_or_default())) };
+                    desk.unit.remember_answer(&once, &key.to_string(), &answer).await?;
+                    desk.settle().await?;
+                    Ok(answer)
+                })
+            })
+            .await?;
+        Ok(reply("routing", answer, &receipt))
+    }
+
+    pub(super) async fn list_presence(&self, request: Request<ListPresenceRequest>) -> Result<Response<ListPresenceResponse>> {
+        let caller = rpc::caller(&request)?;
+        let clinic = request.into_inner().clinic_id;
+        let mut found = Violations::default();
+        found.optional_text("clinic_id", &clinic, MAX_NAME);
+        found.done()?;
+        let organisation = &caller.principal.organisation;
+        let clinics = if clinic.is_empty() {
+            caller.principal.clinics.clone()
+        } else {
+            caller.check("clinic", &Resource { organisation, clinic: &clinic, ..Resource::default() })?;
+            vec![clinic]
+        };
+        let region = self.app.region();
+        let workers: Vec<&str> = region
+            .organisation(organisation)
+            .map(|described| {
+                let there = described.workers.iter().filter(|worker| worker.clinics.iter().any(|one| clinics.contains(one)));
+                there.map(|worker| worker.id.as_str()).collect()
+            })
+            .unwrap_or_default();
+        let rows = presence::list(self.app.node.db(), &workers).await?;
+        let loads: BTreeMap<String, Load> = roster::loads(cases::committed_loads(self.app.node.db(), &workers).await?);
+        let presences = rows.values().map(|one| wire(one, loads.get(&one.worker).copied().unwrap_or_default())).collect();
+        Ok(Response::new(ListPresenceResponse { presences }))
+    }
+}

@@ -1,0 +1,42 @@
+//! ListQueue.
+
+use auth::Resource;
+use kernel::error::Violations;
+use kernel::{Error, Result};
+use proto::routing::{ListQueueRequest, ListQueueResponse, QueuedCase};
+use tonic::{Request, Response};
+
+use super::{Api, MAX_NAME};
+use crate::domain::queue::order;
+use crate::store::cases::{self, CaseRow};
+
+impl Api {
+    pub(super) async fn list_queue(&self, request: Request<ListQueueRequest>) -> Result<Response<ListQueueResponse>> {
+        let caller = rpc::caller(&request)?;
+        let id = request.into_inner().queue_id;
+        let mut found = Violations::default();
+        found.text("queue_id", &id, MAX_NAME);
+        found.done()?;
+        let region = self.app.region();
+        let (organisation, queue) = region.queue(&id).ok_or_else(|| Error::not_found("queue"))?;
+        caller.check("queue", &Resource { organisation: &organisation.id, clinic: &queue.clinic, ..Resource::default() })?;
+        let rows: Vec<CaseRow> = cases::queued(self.app.node.db(), &id).await?.into_iter().filter(|row| row.organisation == organisation.id).collect();
+        let waiting: Vec<_> = rows.iter().map(CaseRow::waiting).collect();
+        let cases = order(&waiting, queue.max_overtakes)
+            .into_iter()
+            .filter_map(|at| rows.get(at))
+            .zip(1_u32..)
+            .map(|(row, position)| QueuedCase {
+                case_id: row.id.to_string(),
+                severity: proto::intake::Severity::from(row.case.severity).into(),
+                profession: row.case.needs.profession.code().to_owned(),
+                waiting_since: Some(proto::timestamp(row.case.since)),
+                position,
+                overtaken: row.overtaken,
+                offered: row.is_offered(),
+                clinic_id: row.clinic.clone(),
+            })
+            .collect();
+        Ok(Response::new(ListQueueResponse { cases }))
+    }
+}

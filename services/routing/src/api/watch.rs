@@ -1,0 +1,97 @@
+//! WatchOffers: the calling worker's open offers, and every change of them.
+//!
+//! The table says what is open; a bell only says when to look. So a lost bell delays an offer by a few seconds at most.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bus::LiveStream;
+use futures::{StreamExt, stream};
+use kernel::{Id, Result};
+use proto::routing::watch_offers_response::Event;
+use proto::routing::{WatchOffersRequest, WatchOffersResponse};
+use rpc::{Caller, status};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Interval;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::{Api, offers};
+
+/// How often the table is looked at without a bell.
+const LOOK: Duration = Duration::from_secs(5);
+
+pub type Stream = Pin<Box<dyn futures::Stream<Item = Result<WatchOffersResponse, Status>> + Send>>;
+
+struct Watch {
+    api: Api,
+    caller: Caller,
+    here: broadcast::Receiver<String>,
+    elsewhere: LiveStream,
+    look: Interval,
+    shutdown: CancellationToken,
+    /// Offers that the caller knows of as open.
+    known: BTreeSet<Id>,
+    failed: bool,
+}
+
+impl Api {
+    pub(super) async fn do_watch_offers(&self, request: Request<WatchOffersRequest>) -> Result<Response<Stream>> {
+        let caller = rpc::caller(&request)?;
+        // Listening begins before the first look, so that nothing falls between them.
+        let (here, elsewhere) = self.app.desks.bells.listen(&caller.principal.id).await?;
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let shutdown = self.app.node.platform.shutdown.clone();
+        let watch = Watch { api: self.clone(), caller, here, elsewhere, look, shutdown, known: BTreeSet::new(), failed: false };
+        let changes = stream::unfold(watch, |mut watch| async move {
+            let changes = watch.next().await?;
+            Some((stream::iter(changes), watch))
+        });
+        Ok(Response::new(Box::pin(changes.flatten())))
+    }
+}
+
+impl Watch {
+    /// Waits until there is a reason to look, and answers what has changed; None at the end.
+    async fn next(&mut self) -> Option<Vec<Result<WatchOffersResponse, Status>>> {
+        if self.failed {
+            return None;
+        }
+        loop {
+            let mine = tokio::select! {
+                // The first tick comes at once.
+                _ = self.look.tick() => true,
+                bell = self.here.recv() => match bell {
+                    Ok(worker) => worker == self.caller.principal.id,
+                    Err(RecvError::Lagged(_)) => true,
+                    Err(RecvError::Closed) => return None,
+                },
+                Some(_) = self.elsewhere.next() => true,
+                () = self.shutdown.cancelled() => return None,
+            };
+            if mine {
+                break;
+            }
+        }
+        Some(match self.changes().await {
+            Ok(changes) => changes.into_iter().map(|event| Ok(WatchOffersResponse { event: Some(event) })).collect(),
+            Err(error) => {
+                self.failed = true;
+                vec![Err(status(error))]
+            }
+        })
+    }
+
+    async fn changes(&mut self) -> Result<Vec<Event>> {
+        let open = self.api.open_offers(&self.caller).await?;
+        let now: BTreeSet<Id> = open.iter().map(|one| one.offer).collect();
+        let ended = self.known.difference(&now).map(|offer| Event::EndedOfferId(offer.to_string()));
+        let new = open.iter().filter(|one| !self.known.contains(&one.offer)).map(|one| Event::Offered(offers::wire(one)));
+        let changes = ended.chain(new).collect();
+        self.known = now;
+        Ok(changes)
+    }
+}

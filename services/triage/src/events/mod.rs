@@ -1,0 +1,4 @@
+//! What triage takes over from other services' logs.
+
+pub mod intake;
+pub mod routing;
