@@ -64,6 +64,10 @@ impl Principal {
         Self { role: Role::Anonymous, id: String::new(), organisation: String::new(), clinics: Vec::new() }
     }
 
+    pub fn operator() -> Self {
+        Self { role: Role::Operator, id: "operator".to_owned(), organisation: String::new(), clinics: Vec::new() }
+    }
+
     pub fn service(name: &str) -> Self {
         Self { role: Role::Service, id: name.to_owned(), organisation: String::new(), clinics: Vec::new() }
     }

@@ -225,6 +225,10 @@ impl Finished {
     pub(crate) fn publish(self, log: &Log) -> Receipt {
         let inner = log.inner();
         let mut receipt = Receipt::default();
+        if self.timers_changed {
+            inner.timer_changes.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            inner.timers_changed.notify_one();
+        }
         for (shard, events) in self.appended {
             if let Some(last) = events.last() {
                 receipt.positions.push((shard, last.position));
@@ -232,9 +236,6 @@ impl Finished {
                 // Without a relay in this process nobody listens, which is fine.
                 let _ = inner.committed.send(crate::relay_driver::Committed { shard, events });
             }
-        }
-        if self.timers_changed {
-            inner.timers_changed.notify_one();
         }
         for action in self.after {
             action();

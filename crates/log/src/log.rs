@@ -32,6 +32,7 @@ pub(crate) struct Inner {
     pub committed: tokio::sync::mpsc::UnboundedSender<crate::relay_driver::Committed>,
     pub relay_inbox: std::sync::Mutex<Option<tokio::sync::mpsc::UnboundedReceiver<crate::relay_driver::Committed>>>,
     pub timers_changed: Notify,
+    pub timer_changes: std::sync::atomic::AtomicU64,
 }
 
 impl Log {
@@ -52,6 +53,7 @@ impl Log {
             committed,
             relay_inbox: std::sync::Mutex::new(Some(inbox)),
             timers_changed: Notify::new(),
+            timer_changes: std::sync::atomic::AtomicU64::new(0),
         })))
     }
 
@@ -73,6 +75,11 @@ impl Log {
 
     pub fn shards(&self) -> u32 {
         self.0.shards
+    }
+
+    /// How many commits of this process have changed timers.
+    pub fn timer_changes(&self) -> u64 {
+        self.0.timer_changes.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     /// How far this log and its consumers have come, as this process knows it.

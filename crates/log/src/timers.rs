@@ -2,7 +2,6 @@
 //! once, however many replicas try, and never early.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -31,10 +30,10 @@ pub trait Fire: Send + Sync + 'static {
 /// Where a service's timers stand, for a simulated clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Everything due up to here has taken effect.
-    pub settled: Time,
     /// When the next timer is due; `Time::MAX` if there is none.
     pub next: Time,
+    /// How many commits with changed timers this takes into account; see [`crate::Log::timer_changes`].
+    pub changes: u64,
 }
 
 /// Runs a service's timers.
@@ -42,13 +41,12 @@ pub struct Timers {
     committer: Committer,
     fire: Arc<dyn Fire>,
     standing: watch::Sender<Standing>,
-    changed: Arc<AtomicBool>,
 }
 
 impl Timers {
     pub fn new(committer: Committer, fire: Arc<dyn Fire>) -> Self {
-        let standing = watch::Sender::new(Standing { settled: Time::ZERO, next: Time::ZERO });
-        Self { committer, fire, standing, changed: Arc::default() }
+        let standing = watch::Sender::new(Standing { next: Time::ZERO, changes: 0 });
+        Self { committer, fire, standing }
     }
 
     pub fn standing(&self) -> watch::Receiver<Standing> {
@@ -80,6 +78,8 @@ impl Timers {
     async fn settle(&self) -> Result<Time> {
         loop {
             let now = self.committer.now();
+            // Read before the table, so that a change in between is not passed over.
+            let changes = self.committer.log().timer_changes();
             let rows = self
                 .committer
                 .log()
@@ -90,7 +90,7 @@ impl Timers {
                 let row = self.committer.log().db().row("SELECT MIN(due_at) FROM timer", args![]).await?;
                 let next = row.map(|row| row.opt_time(0)).transpose()?.flatten().unwrap_or(Time::MAX);
                 if next > now {
-                    self.standing.send_replace(Standing { settled: now, next });
+                    self.standing.send_replace(Standing { next, changes });
                     return Ok(next);
                 }
                 continue;
@@ -123,7 +123,6 @@ impl Timers {
             })
             .await?;
         kernel::failpoint::pass("timer.after_commit");
-        self.changed.store(true, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -1,1 +1,39 @@
+//! Notifications: something waits for you. Never what.
+//!
+//! `api/` holds the RPCs, `app/` loads, decides and commits, `domain/` decides and words, `store/` holds the SQL,
+//! `events/` takes over what intake and routing say. Mail leaves through `app/sender`, outside every transaction.
 
+mod api;
+mod app;
+pub mod domain;
+mod events;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use kernel::Result;
+use proto::notifications::notification_service_server::NotificationServiceServer;
+use runtime::{Built, MAX_REQUEST, MAX_RESPONSE, Platform, RoutesBuilder};
+
+/// The service's name: of its database, its log, its subjects.
+const SERVICE: &str = "notifications";
+
+/// Opens notifications' database, starts its consumers, its timers and its sender, and adds its RPCs to `routes`.
+pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Built> {
+    let node = platform.node(SERVICE, store::MIGRATIONS, app::check::check).await?;
+    let outbox = app::sender::start(&node)?;
+    routes.add_service(
+        NotificationServiceServer::new(api::Api { node: node.clone() })
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_RESPONSE),
+    );
+    let intake = events::Intake { region: node.region.clone(), email: outbox.is_open() };
+    let handlers: Vec<Arc<dyn log::Handler>> = vec![Arc::new(intake), Arc::new(events::Routing)];
+    for handler in &handlers {
+        node.consume(handler.clone())?;
+    }
+    let standing = node.timers(Arc::new(app::deliver::Deliveries { outbox }));
+    Ok(Built { node, handlers, standing: Some(standing) })
+}

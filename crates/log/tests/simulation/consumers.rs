@@ -129,9 +129,9 @@ impl World {
                 }
                 let limit = self.rng.range(1, self.faults.limit) as usize;
                 let batch = self.source.read(shard, from, limit);
-                // Two queries: something may be committed in between, or worse.
+                // Two queries: something may be committed in between, or the log may rejoin.
                 let wait = if self.fault(300) { self.rng.range(1, 10) } else { 0 };
-                self.schedule(wait, Event::Backfill { group, replica, life: then, batch });
+                self.schedule(wait, Event::Backfill { group, replica, life: then, restores: self.restores, batch });
             }
             ReplicaEvent::Answer { .. } | ReplicaEvent::Ask { .. } => {}
         }
@@ -146,10 +146,11 @@ impl World {
     }
 
     /// The second half of a backfill: the head beside the batch.
-    pub fn backfill_event(&mut self, group: usize, replica: usize, life: u32, batch: Batch) {
+    pub fn backfill_event(&mut self, group: usize, replica: usize, life: u32, restores: u32, batch: Batch) {
         let (shard, head) = (batch.shard, self.source.head(batch.shard));
         let wait = self.rng.range(1, self.faults.delay);
-        let input = Input::Backfilled { batch, head };
+        // A database that is put back breaks what was going on in it.
+        let input = if restores == self.restores { Input::Backfilled { batch, head } } else { Input::BackfillFailed };
         self.schedule(wait, Event::Replica { group, replica, event: ReplicaEvent::Answer { shard, life, input } });
     }
 

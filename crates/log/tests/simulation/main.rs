@@ -10,15 +10,19 @@
 )]
 
 mod checks;
+mod consumer;
 mod consumers;
+mod faults;
 mod network;
+mod relay;
 mod relays;
 mod rng;
 mod source;
 mod world;
 
 use samtal_log::consumer::Checks;
-use world::{Options, Stats, World};
+use faults::Stats;
+use world::{Options, World};
 
 /// Seeds within which the lack of a check must show.
 const MUST_SHOW: u64 = 100;
@@ -34,7 +38,7 @@ fn play(seed: u64, options: Options) -> Result<Stats, String> {
     Ok(world.stats)
 }
 
-/// The first of the seeds that shows the lack.
+/// The first of the seeds that shows the lack, and that holds with all checks.
 fn caught(options: Options) -> (u64, String) {
     let (seed, wrong) = (0..MUST_SHOW).find_map(|seed| Some((seed, play(seed, options).err()?))).expect("no seed shows that the check is needed");
     play(seed, Options::ALL).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -48,12 +52,13 @@ fn with_all_checks_1000_seeds_hold() {
         return;
     }
     let mut sum = Stats::default();
-    for seed in 0..number("SAMTAL_SIM_SEEDS").unwrap_or(1000) {
+    let seeds = number("SAMTAL_SIM_SEEDS").unwrap_or(1000);
+    for seed in 0..seeds {
         sum.add(&play(seed, Options::ALL).unwrap_or_else(|wrong| panic!("{wrong}")));
     }
     println!("{sum:?}");
     let idle = sum.all().into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect::<Vec<_>>();
-    assert!(idle.is_empty(), "what never happened was not tested: {idle:?}");
+    assert!(seeds < 1000 || idle.is_empty(), "what never happened was not tested: {idle:?}");
 }
 
 #[test]
@@ -72,24 +77,4 @@ fn without_the_incarnation_check_it_fails() {
 fn without_the_epoch_check_it_fails() {
     let (seed, wrong) = caught(Options { epoch: false, ..Options::ALL });
     println!("seed {seed}: {wrong}");
-}
-
-#[test]
-#[ignore]
-fn survey() {
-    for (name, options) in [
-        ("all", Options::ALL),
-        ("gap", Options { checks: Checks { gap: false, ..Checks::ALL }, ..Options::ALL }),
-        ("inc", Options { checks: Checks { incarnation: false, ..Checks::ALL }, ..Options::ALL }),
-        ("epoch", Options { epoch: false, ..Options::ALL }),
-    ] {
-        let mut failed = 0;
-        for seed in 0..number("SAMTAL_SIM_SEEDS").unwrap_or(1000) {
-            if let Err(wrong) = play(seed, options) {
-                failed += 1;
-                if failed <= 12 { println!("{name}: {}", wrong.split("; replay").next().unwrap()); }
-            }
-        }
-        println!("{name}: {failed} failed");
-    }
 }

@@ -8,6 +8,7 @@ use samtal_log::consumer::{Checks, Halt};
 
 use crate::checks::{History, Verdict, wanted};
 use crate::consumers::{Database, Group, ReplicaEvent};
+use crate::faults::{Faults, Stats};
 use crate::network::Bus;
 use crate::relays::{Process, RelayEvent};
 use crate::rng::Rng;
@@ -31,112 +32,12 @@ impl Options {
     pub const ALL: Self = Self { checks: Checks::ALL, epoch: true, trace: false };
 }
 
-/// How often what goes wrong, in 1,000. Each seed draws its own mixture, many of them 0.
-pub struct Faults {
-    pub lose: u64,
-    pub duplicate: u64,
-    /// Longest way of a message, in ticks.
-    pub delay: u64,
-    /// Most events that one read gives.
-    pub limit: u64,
-    pub source_away: u64,
-    pub bus_away: u64,
-    pub database_away: u64,
-    pub crash_after_commit: u64,
-    commit: u64,
-    relay_crash: u64,
-    replica_crash: u64,
-    pause: u64,
-    lose_store: u64,
-    redeliver: u64,
-    source_restore: u64,
-    consumer_restore: u64,
-    /// A rejoin that nothing calls for.
-    needless_rejoin: u64,
-    /// Whether the operator rejoins after a restore.
-    rejoin: bool,
-}
-
-impl Faults {
-    fn draw(rng: &mut Rng) -> Self {
-        let mut some = |high: u64| if rng.chance(500) { rng.range(1, high) } else { 0 };
-        let faults = Self {
-            lose: some(400),
-            duplicate: some(300),
-            delay: 2 + some(25),
-            limit: 1 + some(7),
-            source_away: some(250),
-            bus_away: some(200),
-            database_away: some(150),
-            crash_after_commit: some(40),
-            commit: 120 + some(200),
-            relay_crash: some(25),
-            replica_crash: some(20),
-            pause: some(25),
-            lose_store: some(10),
-            redeliver: some(40),
-            source_restore: some(15),
-            consumer_restore: some(9),
-            needless_rejoin: some(2),
-            rejoin: true,
-        };
-        Self { rejoin: rng.chance(800), ..faults }
-    }
-}
-
-// What happened, over all seeds: a fault that never happens tests nothing.
-macro_rules! stats {
-    ($($name:ident),+ $(,)?) => {
-        #[derive(Default, Debug)]
-        pub struct Stats { $(pub $name: usize),+ }
-
-        impl Stats {
-            pub fn add(&mut self, other: &Self) {
-                $(self.$name += other.$name;)+
-            }
-
-            pub fn all(&self) -> Vec<(&'static str, usize)> {
-                vec![$((stringify!($name), self.$name)),+]
-            }
-        }
-    };
-}
-
-stats!(
-    effects,
-    published,
-    backfills,
-    lost,
-    deduplicated,
-    takeovers,
-    fenced_by_epoch,
-    fenced_by_cursor,
-    source_restores,
-    consumer_restores,
-    rejoins,
-    rejoins_again,
-    went_back,
-    other_history,
-    begins_below,
-    ended_halted,
-);
-
-impl Stats {
-    pub fn halted(&mut self, halt: &Halt) {
-        match halt {
-            Halt::WentBack { .. } => self.went_back += 1,
-            Halt::OtherHistory { .. } => self.other_history += 1,
-            Halt::BeginsBelow { .. } => self.begins_below += 1,
-        }
-    }
-}
-
 pub enum Event {
     Relay { shard: u32, event: RelayEvent },
     Deliver { group: usize, replica: usize, batch: Rc<Batch> },
     Replica { group: usize, replica: usize, event: ReplicaEvent },
     /// The source has read a batch that was asked for, and now reads the head.
-    Backfill { group: usize, replica: usize, life: u32, batch: Batch },
+    Backfill { group: usize, replica: usize, life: u32, restores: u32, batch: Batch },
     /// The operator has asked for every cursor; now the log rejoins above them.
     Rejoin { highest: Vec<i64> },
 }
@@ -216,6 +117,8 @@ impl World {
         }
         self.say(|| "the faults are over".to_owned());
         self.calm = true;
+        self.faults.delay = self.faults.delay.min(8);
+        self.faults.limit = self.faults.limit.max(4);
         let mut settled = 0;
         while self.now < STORMY + CALM {
             if self.now < STORMY + 30 && self.now.is_multiple_of(10) {
@@ -270,8 +173,8 @@ impl World {
             Event::Relay { shard, event } => self.relay_event(shard, event),
             Event::Deliver { group, replica, batch } => self.batch_event(group, replica, &batch),
             Event::Replica { group, replica, event } => self.replica_event(group, replica, event),
-            Event::Backfill { group, replica, life, batch } => {
-                self.backfill_event(group, replica, life, batch);
+            Event::Backfill { group, replica, life, restores, batch } => {
+                self.backfill_event(group, replica, life, restores, batch);
                 Ok(())
             }
             Event::Rejoin { highest } => {
@@ -380,6 +283,9 @@ impl World {
         for replica in self.groups.iter_mut().flat_map(|group| &mut group.replicas) {
             replica.alive = true;
             replica.paused_until = replica.paused_until.min(STORMY + 5);
+        }
+        if self.now > STORMY + 40 && self.now <= STORMY + 40 + self.faults.quiet_rejoins {
+            self.rejoin();
         }
         if !self.now.is_multiple_of(40) || self.now < STORMY + 60 {
             return;

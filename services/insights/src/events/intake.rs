@@ -19,7 +19,8 @@ impl Handler for Intake {
     }
 
     fn wants(&self, event_type: &str) -> bool {
-        [CaseOpened::TYPE, MessagePosted::TYPE, CaseClosed::TYPE, CaseReopened::TYPE, CaseRated::TYPE, CaseErased::TYPE].contains(&event_type)
+        [CaseOpened::TYPE, MessagePosted::TYPE, CaseClosed::TYPE, CaseReopened::TYPE, CaseRated::TYPE, CaseErased::TYPE]
+            .contains(&event_type)
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {

@@ -29,7 +29,7 @@ fn may_claim(region: &Region, caller: &Caller, row: &cases::CaseRow) -> Result<(
 }
 
 impl Api {
-    pub(super) async fn claim_case(&self, request: Request<ClaimCaseRequest>) -> Result<Response<ClaimCaseResponse>> {
+    pub(crate) async fn claim_case(&self, request: Request<ClaimCaseRequest>) -> Result<Response<ClaimCaseResponse>> {
         let caller = rpc::caller(&request)?;
         let request = request.into_inner();
         let once = caller.once(&request.request_id, &request)?;
@@ -56,7 +56,7 @@ impl Api {
                     desk.count_claimed(&mut row).await?;
                     desk.perform(&mut row, decision, Note { how: "claimed", why: "the worker took it from the list".to_owned(), ..Note::default() }).await?;
                     desk.unit.audit(case, &row.scope());
-                    let answer = ClaimCaseResponse { case_id: case.to_string() };
+                    let answer = ClaimCaseResponse { case_id: case.to_string(), assigned_at: Some(proto::timestamp(desk.now())) };
                     desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;
                     desk.settle().await?;
                     Ok(answer)

@@ -10,7 +10,7 @@ use super::Api;
 use crate::store::{cases, decisions};
 
 impl Api {
-    pub(super) async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>> {
+    pub(crate) async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>> {
         let caller = rpc::caller(&request)?;
         let mut found = Violations::default();
         let id = found.id("case_id", &request.into_inner().case_id);

@@ -16,7 +16,7 @@ use crate::domain::case::{Command, Offer, Refusal, Target};
 const OFFER_SECONDS: u32 = 60;
 
 impl Api {
-    pub(super) async fn release_case(&self, request: Request<ReleaseCaseRequest>) -> Result<Response<ReleaseCaseResponse>> {
+    pub(crate) async fn release_case(&self, request: Request<ReleaseCaseRequest>) -> Result<Response<ReleaseCaseResponse>> {
         let caller = rpc::caller(&request)?;
         let request = request.into_inner();
         let once = caller.once(&request.request_id, &request)?;
@@ -50,7 +50,7 @@ impl Api {
         Ok(reply("routing", answer, &receipt))
     }
 
-    pub(super) async fn transfer_case(&self, request: Request<TransferCaseRequest>) -> Result<Response<TransferCaseResponse>> {
+    pub(crate) async fn transfer_case(&self, request: Request<TransferCaseRequest>) -> Result<Response<TransferCaseResponse>> {
         let caller = rpc::caller(&request)?;
         let request = request.into_inner();
         let once = caller.once(&request.request_id, &request)?;

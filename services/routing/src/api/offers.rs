@@ -27,13 +27,13 @@ pub(super) fn wire(open: &Open) -> Offer {
 }
 
 impl Api {
-    pub(super) async fn list_offers(&self, request: Request<ListOffersRequest>) -> Result<Response<ListOffersResponse>> {
+    pub(crate) async fn list_offers(&self, request: Request<ListOffersRequest>) -> Result<Response<ListOffersResponse>> {
         let caller = rpc::caller(&request)?;
         let offers = self.open_offers(&caller).await?;
         Ok(Response::new(ListOffersResponse { offers: offers.iter().map(wire).collect() }))
     }
 
-    pub(super) async fn open_offers(&self, caller: &Caller) -> Result<Vec<Open>> {
+    pub(crate) async fn open_offers(&self, caller: &Caller) -> Result<Vec<Open>> {
         let principal = &caller.principal;
         offers::list(self.app.node.db(), &principal.organisation, &principal.id, self.app.node.now()).await
     }
@@ -45,7 +45,7 @@ impl Api {
         Ok(whose)
     }
 
-    pub(super) async fn accept_offer(&self, request: Request<AcceptOfferRequest>) -> Result<Response<AcceptOfferResponse>> {
+    pub(crate) async fn accept_offer(&self, request: Request<AcceptOfferRequest>) -> Result<Response<AcceptOfferResponse>> {
         let caller = rpc::caller(&request)?;
         let request = request.into_inner();
         let once = caller.once(&request.request_id, &request)?;
@@ -76,7 +76,7 @@ impl Api {
                     let how = if handed_over { "transferred" } else { "accepted" };
                     desk.perform(&mut row, decision, Note { how, why: "the worker accepted the offer".to_owned(), ..Note::default() }).await?;
                     desk.unit.audit(case, &row.scope());
-                    let answer = AcceptOfferResponse { case_id: case.to_string() };
+                    let answer = AcceptOfferResponse { case_id: case.to_string(), assigned_at: Some(proto::timestamp(desk.now())) };
                     desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;
                     desk.settle().await?;
                     Ok(answer)
@@ -86,7 +86,7 @@ impl Api {
         Ok(reply("routing", answer, &receipt))
     }
 
-    pub(super) async fn decline_offer(&self, request: Request<DeclineOfferRequest>) -> Result<Response<DeclineOfferResponse>> {
+    pub(crate) async fn decline_offer(&self, request: Request<DeclineOfferRequest>) -> Result<Response<DeclineOfferResponse>> {
         let caller = rpc::caller(&request)?;
         let request = request.into_inner();
         let once = caller.once(&request.request_id, &request)?;

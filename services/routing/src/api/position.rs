@@ -14,7 +14,7 @@ use crate::store::{offers, presence};
 
 impl Api {
     /// A case that triage has not answered for is shown behind those that wait: its severity is not known yet.
-    pub(super) async fn get_position(&self, request: Request<GetPositionRequest>) -> Result<Response<GetPositionResponse>> {
+    pub(crate) async fn get_position(&self, request: Request<GetPositionRequest>) -> Result<Response<GetPositionResponse>> {
         let caller = rpc::caller(&request)?;
         let mut found = Violations::default();
         let id = found.id("case_id", &request.into_inner().case_id);

@@ -1,6 +1,7 @@
 //! SetPresence, ListPresence.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use auth::Resource;
 use kernel::error::Violations;
@@ -11,12 +12,14 @@ use rpc::caller::reply;
 use tonic::{Request, Response};
 
 use super::{Api, MAX_NAME};
-use crate::app::roster;
+use crate::app::{PRESENCE, roster};
 use crate::domain::eligible::Load;
-use crate::store::{cases, presence};
+use crate::store::{loads, presence};
 
 /// More points than any worker has.
 const MAX_CAPACITY: u32 = 1000;
+/// The longest working day: nobody promises to be there for longer.
+const MAX_HOLD: u32 = 43_200;
 
 fn wire(one: &presence::Presence, load: Load) -> Presence {
     Presence {
@@ -29,13 +32,15 @@ fn wire(one: &presence::Presence, load: Load) -> Presence {
 }
 
 impl Api {
-    pub(super) async fn set_presence(&self, request: Request<SetPresenceRequest>) -> Result<Response<SetPresenceResponse>> {
+    pub(crate) async fn set_presence(&self, request: Request<SetPresenceRequest>) -> Result<Response<SetPresenceResponse>> {
         let caller = rpc::caller(&request)?;
         let request = request.into_inner();
         let once = caller.once(&request.request_id, &request)?;
         let mut found = Violations::default();
         found.check(request.capacity <= MAX_CAPACITY, "capacity", "is more than 1000 points");
+        found.check(request.hold_seconds <= MAX_HOLD, "hold_seconds", "is more than 43,200 s; presence must be renewed at least twice a day");
         found.done()?;
+        let hold = if request.hold_seconds == 0 { PRESENCE } else { Duration::from_secs(u64::from(request.hold_seconds)) };
         let (worker, organisation) = (caller.principal.id.clone(), caller.principal.organisation.clone());
         // A worker of one organisation is nobody in another's.
         let known = self.app.region().worker(&worker).is_some_and(|(owner, _)| owner.id == organisation);
@@ -55,9 +60,9 @@ impl Api {
                     }
                     let key: Id = presence::timer_key(&worker);
                     let mut desk = desks.open(unit);
-                    let one = desk.set_presence(&worker, present, capacity).await?;
+                    let one = desk.set_presence(&worker, present, capacity, hold).await?;
                     desk.unit.audit(key, &scope);
-                    let loads = roster::loads(cases::loads(desk.unit.tx, &[worker.as_str()]).await?);
+                    let loads = roster::loads(loads::held(desk.unit.tx, &[worker.as_str()]).await?);
                     let answer = SetPresenceResponse { presence: Some(wire(&one, loads.get(&worker).copied().unwrap_or_default())) };
                     desk.unit.remember_answer(&once, &key.to_string(), &answer).await?;
                     desk.settle().await?;
@@ -68,7 +73,7 @@ impl Api {
         Ok(reply("routing", answer, &receipt))
     }
 
-    pub(super) async fn list_presence(&self, request: Request<ListPresenceRequest>) -> Result<Response<ListPresenceResponse>> {
+    pub(crate) async fn list_presence(&self, request: Request<ListPresenceRequest>) -> Result<Response<ListPresenceResponse>> {
         let caller = rpc::caller(&request)?;
         let clinic = request.into_inner().clinic_id;
         let mut found = Violations::default();
@@ -90,7 +95,7 @@ impl Api {
             })
             .unwrap_or_default();
         let rows = presence::list(self.app.node.db(), &workers).await?;
-        let loads: BTreeMap<String, Load> = roster::loads(cases::committed_loads(self.app.node.db(), &workers).await?);
+        let loads: BTreeMap<String, Load> = roster::loads(loads::committed(self.app.node.db(), &workers).await?);
         let presences = rows.values().map(|one| wire(one, loads.get(&one.worker).copied().unwrap_or_default())).collect();
         Ok(Response::new(ListPresenceResponse { presences }))
     }

@@ -11,7 +11,7 @@ use crate::domain::queue::order;
 use crate::store::cases::{self, CaseRow};
 
 impl Api {
-    pub(super) async fn list_queue(&self, request: Request<ListQueueRequest>) -> Result<Response<ListQueueResponse>> {
+    pub(crate) async fn list_queue(&self, request: Request<ListQueueRequest>) -> Result<Response<ListQueueResponse>> {
         let caller = rpc::caller(&request)?;
         let id = request.into_inner().queue_id;
         let mut found = Violations::default();

@@ -38,7 +38,7 @@ struct Watch {
 }
 
 impl Api {
-    pub(super) async fn do_watch_offers(&self, request: Request<WatchOffersRequest>) -> Result<Response<Stream>> {
+    pub(crate) async fn do_watch_offers(&self, request: Request<WatchOffersRequest>) -> Result<Response<Stream>> {
         let caller = rpc::caller(&request)?;
         // Listening begins before the first look, so that nothing falls between them.
         let (here, elsewhere) = self.app.desks.bells.listen(&caller.principal.id).await?;

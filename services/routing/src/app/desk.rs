@@ -73,7 +73,7 @@ impl<'u, 't> Desk<'u, 't> {
             }
             self.lock_queues(&queues).await?;
             let row = cases::lock(self.unit.tx, id).await?;
-            let again = cases::peek(self.unit.tx, id).await?;
+            let again = row.as_ref().map(CaseRow::motion);
             if again == seen {
                 return Ok(row);
             }

@@ -13,7 +13,7 @@ use crate::domain::case::{Command, Offer};
 use crate::domain::eligible::{Candidate, Costs};
 use crate::domain::queue::overtaken_by;
 use crate::store::cases::{self, CaseRow};
-use crate::store::presence;
+use crate::store::{loads, presence};
 
 /// Name and version of the rule, kept with each offer.
 const RULE: &str = "longest-unoccupied/1";
@@ -45,7 +45,7 @@ impl Desk<'_, '_> {
         if new.is_empty() && !there.values().any(|one| one.present) {
             return Ok(());
         }
-        let loads = roster::loads(cases::loads(self.unit.tx, &ids).await?);
+        let loads = roster::loads(loads::held(self.unit.tx, &ids).await?);
         let candidates: Vec<Candidate> = workers
             .iter()
             .map(|worker| {

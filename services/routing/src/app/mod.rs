@@ -23,7 +23,7 @@ use desk::Desk;
 
 /// How long triage has until a case is routed without it.
 pub const TRIAGE_DEADLINE: Duration = Duration::from_secs(30);
-/// How long a worker counts as there without saying so again.
+/// How long a worker counts as there without saying so again, unless they name another time.
 pub const PRESENCE: Duration = Duration::from_secs(600);
 /// How long a worker who vanished keeps their live cases.
 pub const GRACE: Duration = Duration::from_secs(120);

@@ -1,14 +1,16 @@
 //! Workers come and go.
 //!
 //! Presence is a promise to answer, so it is kept in the ledger like everything that offers depend on, and it has to be
-//! renewed: `SetPresence(present: true)` holds for 10 minutes. A worker whose presence runs out has vanished: their offers
+//! renewed: `SetPresence(present: true)` holds for 10 minutes, or for the time that the caller names. A worker whose presence runs out has vanished: their offers
 //! go on to others at once, their live cases after 2 more minutes; their asynchronous cases stay. A worker who says that
 //! they leave keeps all cases, and only the offers go on.
+
+use std::time::Duration;
 
 use kernel::{Error, Result};
 
 use super::desk::{Desk, Note};
-use super::{GRACE, PRESENCE, roster};
+use super::{GRACE, roster};
 use crate::domain::case::Command;
 use crate::store::presence::{self, Presence, timer_key};
 use crate::store::{cases, offers};
@@ -17,8 +19,8 @@ pub const EXPIRY: &str = "presence";
 pub const VANISHED: &str = "vanished";
 
 impl Desk<'_, '_> {
-    /// A worker says whether they take cases, and for how many points; 0: the worker's own.
-    pub async fn set_presence(&mut self, worker: &str, present: bool, capacity: u32) -> Result<Presence> {
+    /// A worker says whether they take cases, for how many points (0: the worker's own), and for how long.
+    pub async fn set_presence(&mut self, worker: &str, present: bool, capacity: u32, hold: Duration) -> Result<Presence> {
         let region = self.region.clone();
         let (organisation, described) = region
             .worker(worker)
@@ -36,7 +38,7 @@ impl Desk<'_, '_> {
             capacity: if capacity == 0 { described.capacity } else { capacity },
             since: now,
             unoccupied_since,
-            expires_at: now + PRESENCE,
+            expires_at: now + hold,
         };
         presence::save(self.unit.tx, &one).await?;
         let key = timer_key(worker);

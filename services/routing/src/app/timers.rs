@@ -45,10 +45,10 @@ impl Desk<'_, '_> {
     }
 
     async fn may_be_offered(&mut self, case: Id) -> Result<()> {
-        if let Some(row) = self.case(case).await? {
-            if row.case.state == State::Waiting {
-                self.stir(&row.case.needs.queue);
-            }
+        if let Some(row) = self.case(case).await?
+            && row.case.state == State::Waiting
+        {
+            self.stir(&row.case.needs.queue);
         }
         Ok(())
     }

@@ -66,11 +66,10 @@ impl Desk<'_, '_> {
         let case = Case::opened(needs, Severity::Admin, since, deadline);
         let scope = Scope { organisation: organisation.clone(), clinic: clinic.clone(), practice: event.practice };
         let mut row = cases::new(id, scope, door.clone(), opened.visitor_id.clone(), asynchronous, channel, case);
-        if opened.left_message {
-            if let Some(opens_at) = proto::from_timestamp("opens_at", opened.opens_at.as_ref())?.filter(|at| *at > now) {
-                row.not_before = opens_at;
-                self.unit.set_timer(OPENS, id, opens_at).await?;
-            }
+        let opens_at = proto::from_timestamp("opens_at", opened.opens_at.as_ref())?.filter(|at| opened.left_message && *at > now);
+        if let Some(opens_at) = opens_at {
+            row.not_before = opens_at;
+            self.unit.set_timer(OPENS, id, opens_at).await?;
         }
         let queues = std::collections::BTreeSet::from([row.case.needs.queue.clone()]);
         self.lock_queues(&queues).await?;
@@ -139,7 +138,7 @@ impl Desk<'_, '_> {
         row.case.needs.channel = points_as(row.channel, asynchronous);
         cases::save(self.unit.tx, &mut row).await?;
         if let Some(holder) = row.case.holder() {
-            self.stir_worker(&holder.to_owned());
+            self.stir_worker(holder);
         }
         self.stir(&row.case.needs.queue);
         Ok(())

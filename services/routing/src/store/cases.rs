@@ -89,6 +89,11 @@ impl CaseRow {
         Waiting { case: self.id, severity: self.case.severity, since: self.case.since, overtaken: self.overtaken, needs: self.case.needs.clone() }
     }
 
+    /// The same as [`peek`] answers.
+    pub fn motion(&self) -> [String; 3] {
+        [self.case.needs.queue.clone(), self.case.holder().unwrap_or_default().to_owned(), self.offered_to().to_owned()]
+    }
+
     pub fn is_offered(&self) -> bool {
         matches!(self.case.state, State::Offered(_))
     }
@@ -182,41 +187,6 @@ pub async fn live_of(tx: &mut Tx, worker: &str) -> Result<Vec<Id>> {
         .rows("SELECT case_id FROM routing_case WHERE holder = $1 AND status = 'assigned' AND asynchronous = FALSE ORDER BY case_id", args![worker])
         .await?;
     rows.iter().map(|row| row.id(0)).collect()
-}
-
-const LOADS: &str = "SELECT holder, offered_to, points_as FROM routing_case WHERE holder IN";
-
-fn read_loads(rows: &[Row]) -> Result<Vec<(String, Channel)>> {
-    let mut loads = Vec::new();
-    for row in rows {
-        let channel = Channel::from_code(&row.text(2)?).ok_or_else(|| Error::internal("a stored channel is unknown"))?;
-        loads.extend([row.text(0)?, row.text(1)?].into_iter().filter(|worker| !worker.is_empty()).map(|worker| (worker, channel)));
-    }
-    Ok(loads)
-}
-
-fn loads_of(workers: &[&str]) -> (String, ::store::Args) {
-    let list = placeholders(1, workers.len());
-    let args = workers.iter().map(|worker| ::store::Val::from(*worker)).collect();
-    (format!("{LOADS} ({list}) OR offered_to IN ({list})"), args)
-}
-
-/// What these workers (and others, to be ignored) have: held cases, and offers, which keep their room until they end.
-pub async fn loads(tx: &mut Tx, workers: &[&str]) -> Result<Vec<(String, Channel)>> {
-    if workers.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (sql, args) = loads_of(workers);
-    read_loads(&tx.rows(sql, args).await?)
-}
-
-/// The same, as committed.
-pub async fn committed_loads(db: &Db, workers: &[&str]) -> Result<Vec<(String, Channel)>> {
-    if workers.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (sql, args) = loads_of(workers);
-    read_loads(&db.rows(sql, args).await?)
 }
 
 fn json(case: &Case) -> Result<String> {

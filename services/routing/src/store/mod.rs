@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod decisions;
+pub mod loads;
 pub mod locks;
 pub mod offers;
 pub mod presence;

@@ -7,7 +7,8 @@ use proto::scheduling::{BookingCancelled, BookingConfirmed};
 use crate::domain::booking::{Booking, Command, Decision, Effect, State, decide};
 use crate::store::bookings::{self, Record};
 
-/// Timer of a hold, keyed by the booking.
+/// Timer of a hold, keyed by the booking. That of a hold that is over is left alone: it is due by now and finds nothing to
+/// do. Taking it away would wait for the one who fires it, while that one waits for the resource.
 pub const HOLD: &str = "hold";
 
 /// Writes `decision` about `record`, and its events under `scope`. The resource and the record are locked.
@@ -35,7 +36,9 @@ pub async fn write(unit: &mut Unit<'_>, record: &mut Record, decision: Decision,
     }
     if !decision.effects.is_empty() {
         bookings::set_state(unit.tx, &decision.booking).await?;
-        unit.cancel_timer(HOLD, decision.booking.id).await?;
+        if decision.booking.state != State::Expired {
+            unit.cancel_timer(HOLD, decision.booking.id).await?;
+        }
     }
     record.booking = decision.booking;
     Ok(())
@@ -48,8 +51,7 @@ fn ended(booking: Id, expired: bool) -> BookingCancelled {
 /// Ends a hold that is over, found in the way of another.
 pub async fn expire(unit: &mut Unit<'_>, record: &Record) -> Result<()> {
     unit.emit(record.case, &record.scope, &ended(record.booking.id, true))?;
-    bookings::set_state(unit.tx, &Booking { state: State::Expired, ..record.booking.clone() }).await?;
-    unit.cancel_timer(HOLD, record.booking.id).await
+    bookings::set_state(unit.tx, &Booking { state: State::Expired, ..record.booking.clone() }).await
 }
 
 /// Locks the booking `id` with its resource. Locks are always taken in the order case, resource, booking.

@@ -29,7 +29,8 @@ pub fn answer(region: &Region, request: &NextQuestionRequest) -> Result<NextQues
         }
         return Ok(done());
     };
-    let protocol = organisation.protocol(protocol).ok_or_else(|| Error::unavailable("the entry point's protocol is not here yet; try again"))?;
+    let protocol =
+        organisation.protocol(protocol).ok_or_else(|| Error::unavailable("the entry point's protocol is not here yet; try again"))?;
     let answers: Vec<Answer> = request.answers.iter().map(|answer| Answer::new(&answer.question_id, &answer.option_id)).collect();
     // proto3 cannot tell 0 from a field that was left out.
     let age = u8::try_from(request.age).ok().filter(|age| *age > 0);

@@ -110,7 +110,8 @@ mod tests {
         Region { region: "r".into(), organisations: vec![organisation] }
     }
 
-    const MATTER: Matter<'static> = Matter { organisation: "a", entry_point: "door", reason: "cough", answers: &[], age: None, red_flags: &[] };
+    const MATTER: Matter<'static> =
+        Matter { organisation: "a", entry_point: "door", reason: "cough", answers: &[], age: None, red_flags: &[] };
 
     #[test]
     fn a_known_case_waits_where_the_rule_or_its_profession_says() {

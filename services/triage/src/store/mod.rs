@@ -83,7 +83,8 @@ fn read(case: Id, row: &Row) -> Result<Triaged> {
 
 /// Stores a case's triage in place of an earlier one.
 pub async fn put(unit: &mut Unit<'_>, triaged: &Triaged) -> Result<()> {
-    let list = |ids: &[String]| serde_json::to_string(ids).map_err(|error| Error::internal(format!("a list of ids cannot be written: {error}")));
+    let list =
+        |ids: &[String]| serde_json::to_string(ids).map_err(|error| Error::internal(format!("a list of ids cannot be written: {error}")));
     unit.tx
         .exec(
             "INSERT INTO triage (case_id, severity, profession, rule_queue, queue, protocol, protocol_version, rules, red_flags, set_by, \

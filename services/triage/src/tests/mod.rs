@@ -9,13 +9,13 @@ use std::sync::Arc;
 use auth::{Principal, Role, Secret};
 use kernel::{Clock, Id, Time};
 use log::{Handler, Origin};
+use proto::Event;
 use proto::config::ApplyRegionRequest;
 use proto::config::config_service_server::ConfigService;
 use proto::intake::{Answer, CaseOpened, MessagePosted, Severity};
 use proto::log::Envelope;
 use proto::triage::triage_service_server::TriageService;
 use proto::triage::{CaseTriaged, GetTriageRequest, SetSeverityRequest, Triage};
-use proto::Event;
 use region::Region;
 use rpc::Caller;
 use runtime::{Node, Peers, Platform};
@@ -124,7 +124,12 @@ impl World {
 
     /// What triage has told others of the case.
     async fn told(&self) -> Vec<CaseTriaged> {
-        let rows = self.node.db().rows("SELECT envelope FROM event_log WHERE key = $1 ORDER BY key_seq", args![self.case.to_string()]).await.unwrap();
+        let rows = self
+            .node
+            .db()
+            .rows("SELECT envelope FROM event_log WHERE key = $1 ORDER BY key_seq", args![self.case.to_string()])
+            .await
+            .unwrap();
         rows.iter()
             .map(|row| {
                 let envelope: Envelope = prost::Message::decode(row.get::<Vec<u8>>(0).unwrap().as_slice()).unwrap();

@@ -1,0 +1,191 @@
+//! Hands mails to the mail server, outside every transaction, and commits how it went.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kernel::{Error, Id, Result};
+use lettre::transport::smtp::PoolConfig;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use log::Origin;
+use runtime::Node;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{deliver, mail};
+use crate::domain::delivery::Outcome;
+
+/// One step of a conversation with the mail server takes at most this long, all of it `WHOLE`; both are well within the lease.
+const STEP: Duration = Duration::from_secs(20);
+const WHOLE: Duration = Duration::from_secs(40);
+/// Mails on their way at a time.
+const AT_ONCE: usize = 8;
+/// Mails that may wait here. One that finds no room is tried again when its lease is over.
+const WAITING: usize = 4_096;
+/// Before an outcome that could not be committed is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
+/// One try of one delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    pub id: Id,
+    pub tries: u32,
+}
+
+/// The way to the sender. Cheap to clone.
+#[derive(Clone)]
+pub struct Outbox(Arc<Inner>);
+
+struct Inner {
+    /// None: there is no mail server.
+    queue: Option<mpsc::Sender<Job>>,
+    /// Deliveries that this process is busy with: their lease must not run out under its hands, as it would when a
+    /// simulated clock leaps.
+    busy: Mutex<BTreeSet<Id>>,
+}
+
+impl Outbox {
+    /// Whether mails can be sent at all.
+    pub fn is_open(&self) -> bool {
+        self.0.queue.is_some()
+    }
+
+    pub fn is_busy_with(&self, id: Id) -> bool {
+        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
+    /// Queues a try that is committed. Never blocks.
+    pub fn hand_over(&self, job: Job) {
+        let Some(queue) = &self.0.queue else { return };
+        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id);
+        if queue.try_send(job).is_err() {
+            tracing::warn!(notification = %job.id, "too many e-mails wait, or the service is stopping; this one is tried again later");
+            self.done(job);
+        }
+    }
+
+    fn done(&self, job: Job) {
+        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.id);
+    }
+}
+
+/// Starts the sender of this process.
+pub fn start(node: &Node) -> Result<Outbox> {
+    let url = &node.platform.smtp;
+    if url.is_empty() {
+        return Ok(Outbox(Arc::new(Inner { queue: None, busy: Mutex::default() })));
+    }
+    let transport = transport(url)?;
+    let (queue, jobs) = mpsc::channel(WAITING);
+    let outbox = Outbox(Arc::new(Inner { queue: Some(queue), busy: Mutex::default() }));
+    node.platform.tasks.spawn(run(node.clone(), transport, outbox.clone(), jobs));
+    Ok(outbox)
+}
+
+/// `smtps://` is TLS from the start; `smtp://` asks for it where it is offered, but never on the way to this very machine.
+fn transport(url: &str) -> Result<Transport> {
+    let wrong = |why: &dyn std::fmt::Display| Error::invalid("smtp", format!("is not an address such as smtp://HOST:PORT or smtps://USER:PASSWORD@HOST: {why}"));
+    let plain = url.strip_prefix("smtp://");
+    let asks = plain.is_some_and(|rest| !is_loopback(rest)) && !url.contains("tls=");
+    let url = match (asks, url.contains('?')) {
+        (false, _) => url.to_owned(),
+        (true, false) => format!("{url}?tls=opportunistic"),
+        (true, true) => format!("{url}&tls=opportunistic"),
+    };
+    let builder = Transport::from_url(&url).map_err(|error| wrong(&error))?;
+    Ok(builder.timeout(Some(STEP)).pool_config(PoolConfig::new().max_size(AT_ONCE as u32)).build())
+}
+
+/// Whether what follows `smtp://` names this machine.
+fn is_loopback(rest: &str) -> bool {
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    host.starts_with("[::1]") || host.split(':').next().is_some_and(|host| host == "localhost" || host.starts_with("127."))
+}
+
+async fn run(node: Node, transport: Transport, outbox: Outbox, mut jobs: mpsc::Receiver<Job>) {
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let shutdown = node.platform.shutdown.clone();
+    loop {
+        // What still waits at the end is tried again by whoever finds its lease over.
+        let next = async { Some((room.clone().acquire_owned().await.ok()?, jobs.recv().await?)) };
+        let next = tokio::select! {
+            next = next => next,
+            () = shutdown.cancelled() => return,
+        };
+        let Some((permit, job)) = next else { return };
+        let (node, transport, outbox) = (node.clone(), transport.clone(), outbox.clone());
+        node.platform.tasks.clone().spawn(async move {
+            if let Err(error) = attempt(&node, &transport, job).await {
+                tracing::warn!(notification = %job.id, tries = job.tries, %error, "a try of an e-mail was given up; its lease will bring it back");
+            }
+            outbox.done(job);
+            drop(permit);
+        });
+    }
+}
+
+/// Makes one try, from its claim to its outcome.
+async fn attempt(node: &Node, transport: &Transport, job: Job) -> Result<()> {
+    let origin = || Origin::system("delivery");
+    let (claimed, _) = node.commit(job.id, origin(), move |unit| Box::pin(deliver::claim(unit, job))).await?;
+    let Some(claim) = claimed else { return Ok(()) };
+    let region = node.region.get();
+    let settings = region.organisation(&claim.organisation).map(|organisation| organisation.mail.clone()).unwrap_or_default();
+    let outcome = match mail::message(job.id, &settings, &claim.contact, node.now()) {
+        Ok(message) => send(transport, message, job).await,
+        Err(_) => Outcome::Refused,
+    };
+    loop {
+        // From an accepted mail to this commit is the one gap through which a mail can go out twice.
+        match node.commit(job.id, origin(), move |unit| Box::pin(deliver::report(unit, job, outcome))).await {
+            Err(error) if error.is_transient() && !node.platform.shutdown.is_cancelled() => tokio::time::sleep(PAUSE).await,
+            done => return done.map(|_| ()),
+        }
+    }
+}
+
+/// Talks to the mail server. Its words are kept out of the log: they may quote the address.
+async fn send(transport: &Transport, message: Message, job: Job) -> Outcome {
+    let error = match tokio::time::timeout(WHOLE, transport.send(message)).await {
+        Ok(Ok(_)) => return Outcome::Accepted,
+        Ok(Err(error)) => error,
+        Err(_) => {
+            tracing::warn!(notification = %job.id, tries = job.tries, "the mail server was too slow");
+            return Outcome::Later;
+        }
+    };
+    let code = error.status().map(|code| code.to_string()).unwrap_or_default();
+    if error.is_permanent() || error.is_client() {
+        tracing::warn!(notification = %job.id, tries = job.tries, code, "the mail server refused an e-mail for good");
+        return Outcome::Refused;
+    }
+    tracing::warn!(notification = %job.id, tries = job.tries, code, timeout = error.is_timeout(), tls = error.is_tls(), "an e-mail was not taken; it is tried again");
+    Outcome::Later
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_recognised_in_every_spelling() {
+        for here in ["127.0.0.1:2525", "localhost", "localhost:25?x=y", "[::1]:25", "user:p@localhost:25/name", "127.1.2.3"] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for there in ["mail:25", "localhost.example.org", "127.0.0.1@mail.example.org", "10.0.0.1:25", ""] {
+            assert!(!is_loopback(there), "{there}");
+        }
+    }
+
+    #[tokio::test]
+    async fn addresses_of_servers_are_read_or_refused_by_name() {
+        for good in ["smtp://127.0.0.1:2525", "smtp://mail:25", "smtps://u:p@mail.example.org", "smtp://mail?tls=required"] {
+            assert!(transport(good).is_ok(), "{good}");
+        }
+        for bad in ["mail:25", "http://mail", "smtp"] {
+            assert_eq!(transport(bad).unwrap_err().violations[0].field, "smtp", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! When a delivery is tried and how it ends; what a mail says. Pure: no IO, no clock, no randomness.
+
+pub mod delivery;
+pub mod texts;

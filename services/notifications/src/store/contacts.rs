@@ -1,0 +1,51 @@
+//! Visitors' addresses, and who is away.
+
+use kernel::{Id, Language, Result};
+use store::{Tx, args};
+
+/// Where and in which language a visitor wants to be told.
+pub struct Contact {
+    pub email: String,
+    pub language: Language,
+}
+
+pub async fn get(tx: &mut Tx, case: Id) -> Result<Option<Contact>> {
+    let row = tx.row("SELECT email, language FROM contact WHERE case_id = $1", args![case]).await?;
+    row.map(|row| Ok(Contact { email: row.text(0)?, language: Language::from_code(&row.text(1)?).unwrap_or(Language::English) })).transpose()
+}
+
+pub async fn put(tx: &mut Tx, case: Id, email: &str, language: Language) -> Result<()> {
+    tx.exec(
+        "INSERT INTO contact (case_id, email, language) VALUES ($1,$2,$3) \
+         ON CONFLICT (case_id) DO UPDATE SET email = excluded.email, language = excluded.language",
+        args![case, email, language.code()],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &mut Tx, case: Id) -> Result<()> {
+    tx.exec("DELETE FROM contact WHERE case_id = $1", args![case]).await?;
+    Ok(())
+}
+
+/// Notes that the visitor is away; true if that is new.
+pub async fn go_away(tx: &mut Tx, case: Id) -> Result<bool> {
+    Ok(tx.exec("INSERT INTO away (case_id, email) VALUES ($1, NULL) ON CONFLICT (case_id) DO NOTHING", args![case]).await? == 1)
+}
+
+/// Whether this absence has had its mail, locking the answer.
+pub async fn has_mail(tx: &mut Tx, case: Id) -> Result<bool> {
+    let row = tx.row("SELECT email FROM away WHERE case_id = $1 FOR UPDATE", args![case]).await?;
+    Ok(row.map(|row| row.opt_id(0)).transpose()?.flatten().is_some())
+}
+
+pub async fn set_mail(tx: &mut Tx, case: Id, notification: Id) -> Result<()> {
+    tx.exec("UPDATE away SET email = $2 WHERE case_id = $1", args![case, notification]).await?;
+    Ok(())
+}
+
+pub async fn come_back(tx: &mut Tx, case: Id) -> Result<()> {
+    tx.exec("DELETE FROM away WHERE case_id = $1", args![case]).await?;
+    Ok(())
+}

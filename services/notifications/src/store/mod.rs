@@ -1,0 +1,52 @@
+//! Notifications' tables.
+
+pub mod contacts;
+pub mod notifications;
+
+use store::Migration;
+
+pub const MIGRATIONS: &[Migration] = &[runtime::case_facts::MIGRATION, NOTIFICATIONS];
+
+const NOTIFICATIONS: Migration = Migration {
+    name: "notifications_0001",
+    sql: "
+-- Where a visitor wants to be told. Erased with the case.
+CREATE TABLE contact (
+    case_id UUID PRIMARY KEY,
+    email TEXT NOT NULL,
+    language TEXT NOT NULL
+);
+-- Visitors for whom an answer waits while they are away; email is the one mail of this absence, once there is one.
+CREATE TABLE away (
+    case_id UUID PRIMARY KEY,
+    email UUID
+);
+CREATE TABLE notification (
+    id UUID PRIMARY KEY,
+    case_id UUID NOT NULL,
+    organisation TEXT NOT NULL,
+    clinic TEXT NOT NULL,
+    practice BOOLEAN NOT NULL,
+    -- visitor, worker
+    recipient_kind TEXT NOT NULL,
+    -- The visitor's or worker's id, never an address; blank once the case is erased.
+    recipient TEXT NOT NULL,
+    -- answer_waits, offer
+    kind TEXT NOT NULL,
+    -- in_app, email
+    channel TEXT NOT NULL,
+    -- pending, sending, delivered, failed, expired, cancelled
+    state TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    tries BIGINT NOT NULL,
+    -- While it is sending: when the try counts as lost.
+    next_try_at BIGINT,
+    -- FALSE: no longer needed, found out while it was sending.
+    wanted BOOLEAN NOT NULL,
+    seen_at BIGINT
+);
+CREATE INDEX notification_case ON notification (case_id, created_at);
+CREATE INDEX notification_recipient ON notification (organisation, recipient_kind, recipient, created_at);
+",
+};

@@ -1,0 +1,417 @@
+//! The command line.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use auth::Secret;
+use bus::Bus;
+use clap::{Parser, Subcommand};
+use ephemeral::Ephemeral;
+use kernel::{Clock, Error, Id, Result};
+use suite::client::{self, Client};
+use suite::config::{Config, DEFAULTS, Flags};
+use suite::folder::{Folder, read_secret};
+use suite::suite::{Parts, SERVICES, Suite, listen};
+use suite::{apply, demo, operate, simulate};
+
+/// Chat-based care and counselling for a health region: one binary, all roles.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the whole suite in this process
+    Up {
+        /// Load the demo region; only on loopback addresses
+        #[arg(long)]
+        demo: bool,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Run one service against servers named by URL
+    Serve {
+        /// intake, triage, routing, scheduling, notifications or insights
+        role: String,
+        /// This replica's name; replicas of one service need different ones
+        #[arg(long)]
+        replica: Option<String>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Apply a region's description
+    Apply {
+        /// A file with a part of the description; may be given several times
+        #[arg(short, long = "file", required = true)]
+        files: Vec<PathBuf>,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        to: Target,
+    },
+    /// Play a region's first nine weeks through the public API, and read everything back
+    Simulate {
+        /// What to play: halland
+        #[arg(value_parser = ["halland"])]
+        what: String,
+        /// Start the suite in this process, on a simulated clock; else play against --address
+        #[arg(long)]
+        embedded: bool,
+        #[arg(long, default_value_t = 3500)]
+        cases: usize,
+        #[arg(long, default_value_t = 2022)]
+        seed: u64,
+        /// Print one JSON object and nothing else
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        to: Target,
+    },
+    /// Look after a service's log
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
+    },
+    /// Look after events that could not take effect
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLetterCommand,
+    },
+    /// Print every setting with its default
+    Config,
+}
+
+#[derive(Subcommand)]
+enum LogCommand {
+    /// Take a log back into service that was restored from a backup
+    Rejoin {
+        service: String,
+        /// Only say what would be orphaned
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        to: Target,
+    },
+}
+
+#[derive(Subcommand)]
+enum DeadLetterCommand {
+    /// List what is set aside
+    List {
+        service: String,
+        #[command(flatten)]
+        to: Target,
+    },
+    /// Try one again, then what waits behind it
+    Replay {
+        service: String,
+        event_id: String,
+        #[command(flatten)]
+        to: Target,
+    },
+    /// Give one up and let what waits behind it take effect
+    Drop {
+        service: String,
+        event_id: String,
+        #[command(flatten)]
+        to: Target,
+    },
+}
+
+/// A running suite, and who we are.
+#[derive(clap::Args)]
+struct Target {
+    /// Where the suite answers
+    #[arg(long, default_value = "http://127.0.0.1:8081")]
+    address: String,
+    /// An operator's token; without it one is signed with the installation's secret
+    #[arg(long)]
+    token: Option<String>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+impl Target {
+    fn operator_token(&self) -> Result<String> {
+        match &self.token {
+            Some(token) => Ok(token.clone()),
+            None => {
+                let config = Config::load(&self.flags)?;
+                let secret = if config.secret.is_empty() {
+                    read_secret(&config.data).ok_or_else(|| {
+                        Error::invalid("secret", format!("is not in {}; give --token, --data or SAMTAL_SECRET", config.data.display()))
+                    })??
+                } else {
+                    Secret::new(config.secret.as_bytes())?
+                };
+                Ok(client::operator_token(&secret, &Clock::system()))
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Client> {
+        client::with_token(client::connect(&self.address).await?, &self.operator_token()?)
+    }
+}
+
+pub async fn run() -> Result<ExitCode> {
+    let started = Instant::now();
+    match Cli::parse().command {
+        Command::Up { demo, flags } => up(demo, &flags, started).await,
+        Command::Serve { role, replica, flags } => serve(&role, replica, &flags).await,
+        Command::Apply { files, dry_run, to } => apply_files(&files, dry_run, &to).await,
+        Command::Simulate { what: _, embedded, cases, seed, json, to } => simulate(embedded, cases, seed, json, &to).await,
+        Command::Log { command: LogCommand::Rejoin { service, dry_run, to } } => rejoin(&service, dry_run, &to).await,
+        Command::DeadLetters { command } => dead_letters(command).await,
+        Command::Config => {
+            print!("{DEFAULTS}");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Settings that hold for a process that serves, with its telemetry started.
+fn begin(flags: &Flags, service: &str) -> Result<(Config, telemetry::Telemetry)> {
+    let config = Config::load(flags)?;
+    let settings =
+        telemetry::Settings { filter: config.log.clone(), json: config.json, otlp: config.otlp.clone(), service: format!("samtal-{service}") };
+    let telemetry = telemetry::start(&settings)?;
+    arm(&config.failpoint)?;
+    Ok((config, telemetry))
+}
+
+#[cfg(debug_assertions)]
+fn arm(failpoint: &str) -> Result<()> {
+    if failpoint.is_empty() {
+        return Ok(());
+    }
+    let (name, nth) = failpoint.split_once(':').unwrap_or((failpoint, "1"));
+    let nth = nth.parse().map_err(|_| Error::invalid("failpoint", "must be NAME or NAME:N"))?;
+    kernel::failpoint::arm(name, nth).map_err(|error| Error::invalid("failpoint", error))
+}
+
+#[cfg(not(debug_assertions))]
+fn arm(failpoint: &str) -> Result<()> {
+    if failpoint.is_empty() { Ok(()) } else { Err(Error::invalid("failpoint", "is not in a release build")) }
+}
+
+async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode> {
+    let (config, _telemetry) = begin(flags, "up")?;
+    let folder = Folder::open(&config.data)?;
+    let secret = if config.secret.is_empty() { folder.secret()? } else { Secret::new(config.secret.as_bytes())? };
+    let grpc = listen("grpc", &config.grpc).await?;
+    let http = listen("http", &config.http).await?;
+    if with_demo {
+        for listener in [&grpc, &http] {
+            let address = runtime::serve::local_address(listener)?;
+            if !address.ip().is_loopback() {
+                return Err(Error::invalid("demo", format!("has logins that everybody knows, so it listens on loopback only, not on {address}")));
+            }
+        }
+    }
+    let clock = Clock::system();
+    let embedded = config.is_embedded();
+    let parts = Parts {
+        store: if embedded { folder.store_url() } else { config.store.clone() },
+        bus: Bus::connect(&config.bus, "up").await?,
+        ephemeral: Ephemeral::connect(&config.cache, clock.clone()).await?,
+        clock: clock.clone(),
+        secret: secret.clone(),
+        shards: shards(&config),
+        smtp: config.smtp.clone(),
+        reflection: config.reflection,
+        replica: None,
+        peers: config.peers.clone(),
+        grpc,
+        http: Some(http),
+    };
+    let suite = start(parts, &SERVICES).await?;
+    let grpc = suite.grpc;
+    let pages = suite.http.map(|http| format!("http://{http}/")).unwrap_or_default();
+    let channel = client::connect(&grpc.to_string()).await?;
+    let shown = if with_demo {
+        let operator = client::with_token(channel.clone(), &client::operator_token(&secret, &clock))?;
+        Some(demo::load(&operator, channel).await?)
+    } else {
+        None
+    };
+    println!("Samtal is ready after {:.2} s: pages at {pages}, gRPC at {grpc}, data in {}", started.elapsed().as_secs_f64(), config.data.display());
+    if let Some(shown) = shown {
+        println!("\nAn integrator's token:\n{}\n\n{}\n\nCtrl-C stops it.", shown.integrator_token, demo::lines(&shown, grpc));
+    }
+    stopped().await;
+    if std::io::stdout().is_terminal() {
+        println!("\nStopping.");
+    }
+    suite.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<ExitCode> {
+    if !SERVICES.contains(&role) {
+        return Err(Error::invalid("role", format!("must be one of {}", SERVICES.join(", "))));
+    }
+    let (config, _telemetry) = begin(flags, role)?;
+    if config.is_embedded() {
+        return Err(Error::invalid("store", "must name a PostgreSQL server: services that run alone cannot share a folder"));
+    }
+    if config.secret.is_empty() {
+        return Err(Error::invalid("secret", "is required, the same for all services; make one with `openssl rand -hex 32`"));
+    }
+    let clock = Clock::system();
+    let parts = Parts {
+        store: config.store.clone(),
+        bus: Bus::connect(&config.bus, role).await?,
+        ephemeral: Ephemeral::connect(&config.cache, clock.clone()).await?,
+        clock: clock.clone(),
+        secret: Secret::new(config.secret.as_bytes())?,
+        shards: shards(&config),
+        smtp: config.smtp.clone(),
+        reflection: config.reflection,
+        replica: Some(replica.unwrap_or_else(|| Id::new(clock.now()).to_string())),
+        peers: config.peers.clone(),
+        grpc: listen("grpc", &config.grpc).await?,
+        http: None,
+    };
+    let suite = start(parts, &[role]).await?;
+    println!("{role} is ready: gRPC at {}", suite.grpc);
+    stopped().await;
+    suite.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts a suite, and says once if that waits for a server.
+async fn start(parts: Parts, services: &[&str]) -> Result<Suite> {
+    wait_for_store(&parts.store).await?;
+    Suite::start(parts, services).await
+}
+
+/// A start with a missing server says which, and keeps trying.
+async fn wait_for_store(url: &str) -> Result<()> {
+    if !url.starts_with("postgres") {
+        return Ok(());
+    }
+    let db = store::Db::open(url, "probe").await?;
+    let mut told = false;
+    loop {
+        match db.row("SELECT 1", store::args![]).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_transient() => {
+                if !told {
+                    eprintln!("samtal: waiting for PostgreSQL: {}", error.message);
+                    told = true;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn shards(config: &Config) -> u32 {
+    match (config.shards, config.is_embedded()) {
+        (0, true) => 4,
+        (0, false) => 16,
+        (shards, _) => shards.min(64),
+    }
+}
+
+/// Ctrl-C or SIGTERM.
+async fn stopped() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(signal) => signal,
+        // Without it only Ctrl-C stops in order.
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+            return;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+async fn apply_files(files: &[PathBuf], dry_run: bool, to: &Target) -> Result<ExitCode> {
+    let document = apply::read(files).map_err(|findings| apply::refused(&findings))?;
+    let client = to.connect().await?;
+    let applied = apply::apply(&client, &document, dry_run).await?;
+    for change in &applied.changes {
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+        println!("{}: {} -> {}", change.path, value(&change.before), value(&change.after));
+    }
+    match (applied.changes.is_empty() && applied.changed.is_empty(), dry_run) {
+        (true, _) => println!("Nothing to change."),
+        (false, true) => println!("{} changes; nothing was applied (--dry-run).", applied.changes.len()),
+        (false, false) => println!("{} changes applied to {}.", applied.changes.len(), applied.changed.join(", ")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn rejoin(service: &str, dry_run: bool, to: &Target) -> Result<ExitCode> {
+    let done = operate::rejoin(&to.connect().await?, service, dry_run).await?;
+    for orphan in &done.orphans {
+        println!("orphaned: shard {}, positions {} to {}, seen by {}", orphan.shard, orphan.first, orphan.last, orphan.consumer);
+    }
+    if done.incarnation.is_empty() {
+        println!("{} ranges would be orphaned; nothing was changed (--dry-run).", done.orphans.len());
+    } else {
+        println!("{service} goes on in incarnation {}; {} ranges are orphaned.", done.incarnation, done.orphans.len());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn dead_letters(command: DeadLetterCommand) -> Result<ExitCode> {
+    match command {
+        DeadLetterCommand::List { service, to } => {
+            let letters = operate::dead_letters(&to.connect().await?, &service).await?;
+            letters.iter().for_each(|letter| println!("{letter}"));
+            println!("{} set aside.", letters.len());
+        }
+        DeadLetterCommand::Replay { service, event_id, to } => {
+            println!("{} events took effect.", operate::settle(&to.connect().await?, &service, &event_id, false).await?);
+        }
+        DeadLetterCommand::Drop { service, event_id, to } => {
+            println!("Dropped; {} events that waited behind it took effect.", operate::settle(&to.connect().await?, &service, &event_id, true).await?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn simulate(embedded: bool, cases: usize, seed: u64, json: bool, to: &Target) -> Result<ExitCode> {
+    if cases == 0 || cases > 1_000_000 {
+        return Err(Error::invalid("cases", "must be 1 to 1,000,000"));
+    }
+    let config = Config::load(&to.flags)?;
+    let settings = telemetry::Settings { filter: "warn,sqlx=error".to_owned(), service: "simulate".to_owned(), ..telemetry::Settings::default() };
+    let _telemetry = telemetry::start(&settings)?;
+    // The folder goes when the simulation is over.
+    let folder = if embedded && config.is_embedded() { Some(scratch()?) } else { None };
+    let target = if embedded {
+        let store = folder.as_ref().map_or_else(|| config.store.clone(), |folder| format!("sqlite:{}", folder.path().display()));
+        simulate::Target::Embedded { store, bus: config.bus.clone(), cache: config.cache.clone(), shards: shards(&config) }
+    } else {
+        simulate::Target::Running { address: to.address.clone(), operator: to.operator_token()? }
+    };
+    let outcome = simulate::run(&simulate::Settings { cases, seed, quiet: json, target }).await?;
+    if json {
+        println!("{}", serde_json::to_string(&outcome).map_err(|error| Error::internal(error.to_string()))?);
+    } else {
+        println!("{}", outcome.text());
+    }
+    Ok(if outcome.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A folder of its own for an embedded store.
+fn scratch() -> Result<tempfile::TempDir> {
+    tempfile::Builder::new()
+        .prefix("samtal-simulate-")
+        .tempdir()
+        .map_err(|error| Error::unavailable(format!("no temporary folder can be made: {error}; set TMPDIR to one that can be written")))
+}

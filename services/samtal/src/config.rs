@@ -1,0 +1,88 @@
+//! Settings of a process: built-in commented defaults < file < environment < flags. Unknown keys are refused.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use kernel::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// The defaults with their explanation; `samtal config` prints them.
+pub const DEFAULTS: &str = include_str!("default.toml");
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub data: PathBuf,
+    pub store: String,
+    pub bus: String,
+    pub cache: String,
+    pub grpc: String,
+    pub http: String,
+    pub secret: String,
+    pub smtp: String,
+    pub shards: u32,
+    pub reflection: bool,
+    pub log: String,
+    pub json: bool,
+    pub otlp: String,
+    pub failpoint: String,
+    pub peers: BTreeMap<String, String>,
+}
+
+/// Flags that override everything else; what is not given is left alone.
+#[derive(Clone, Debug, Default, Serialize, clap::Args)]
+pub struct Flags {
+    /// Folder of the embedded store
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// postgres://USER@HOST/DATABASE instead of the embedded store
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// nats://HOST:PORT instead of the bus inside the process
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bus: Option<String>,
+    /// redis://HOST:PORT instead of memory
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<String>,
+    /// Where gRPC listens
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<String>,
+    /// Where the pages listen
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
+    /// smtp://HOST:PORT for outgoing mail
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smtp: Option<String>,
+    /// A file with settings; `samtal config` prints all of them
+    #[arg(long)]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+}
+
+impl Config {
+    pub fn load(flags: &Flags) -> Result<Self> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = &flags.config {
+            if !file.is_file() {
+                return Err(Error::invalid("config", format!("{} is not a file", file.display())));
+            }
+            figment = figment.merge(Toml::file(file));
+        }
+        figment = figment.merge(Env::prefixed("SAMTAL_").split("__")).merge(Serialized::defaults(flags));
+        figment.extract().map_err(|error| Error::invalid("config", format!("cannot be used: {error}; `samtal config` prints every setting")))
+    }
+
+    /// Whether the services' tables lie in the data folder.
+    pub fn is_embedded(&self) -> bool {
+        self.store.is_empty()
+    }
+}

@@ -1,0 +1,65 @@
+//! The operator's tools: rejoin a restored log, look after dead letters.
+
+use kernel::{Error, Result};
+use proto::log::event_log_service_client::EventLogServiceClient;
+use proto::log::{
+    Cursor, DropDeadLetterRequest, ListCursorsRequest, ListDeadLettersRequest, RejoinRequest, RejoinResponse, ReplayDeadLetterRequest,
+};
+
+use crate::client::Client;
+use crate::suite::SERVICES;
+
+fn failed(status: tonic::Status) -> Error {
+    rpc::status::error(&status)
+}
+
+/// Every consumer's cursors in `service`'s log. A consumer that does not answer stops the rejoin: its cursor might be the
+/// highest.
+async fn cursors(client: &Client, service: &str) -> Result<Vec<Cursor>> {
+    let mut all = Vec::new();
+    for consumer in SERVICES {
+        let request = ListCursorsRequest { service: consumer.to_owned() };
+        let answer = EventLogServiceClient::new(client.clone())
+            .list_cursors(request)
+            .await
+            .map_err(|status| Error::unavailable(format!("{consumer} does not tell its cursors, and without them no rejoin is safe: {}", status.message())))?;
+        all.extend(answer.into_inner().cursors.into_iter().filter(|cursor| cursor.source == service));
+    }
+    Ok(all)
+}
+
+/// Starts a new incarnation of `service`'s log above every cursor.
+pub async fn rejoin(client: &Client, service: &str, dry_run: bool) -> Result<RejoinResponse> {
+    let cursors = cursors(client, service).await?;
+    let request = RejoinRequest { service: service.to_owned(), cursors, dry_run };
+    Ok(EventLogServiceClient::new(client.clone()).rejoin(request).await.map_err(failed)?.into_inner())
+}
+
+/// One line per dead letter.
+pub async fn dead_letters(client: &Client, service: &str) -> Result<Vec<String>> {
+    let answer = EventLogServiceClient::new(client.clone())
+        .list_dead_letters(ListDeadLettersRequest { service: service.to_owned() })
+        .await
+        .map_err(failed)?
+        .into_inner();
+    Ok(answer
+        .dead_letters
+        .into_iter()
+        .map(|letter| {
+            let event = letter.event.unwrap_or_default();
+            let reason = if letter.reason.is_empty() { "parked behind an earlier event of its case".to_owned() } else { letter.reason };
+            format!("{} from {}: {} of case {}: {reason}", event.event_id, letter.source, event.r#type, event.key)
+        })
+        .collect())
+}
+
+/// Tries a dead letter again, or gives it up; answers how many events took effect.
+pub async fn settle(client: &Client, service: &str, event_id: &str, drop: bool) -> Result<u32> {
+    let mut log = EventLogServiceClient::new(client.clone());
+    let (service, event_id) = (service.to_owned(), event_id.to_owned());
+    if drop {
+        Ok(log.drop_dead_letter(DropDeadLetterRequest { service, event_id }).await.map_err(failed)?.into_inner().replayed)
+    } else {
+        Ok(log.replay_dead_letter(ReplayDeadLetterRequest { service, event_id }).await.map_err(failed)?.into_inner().replayed)
+    }
+}

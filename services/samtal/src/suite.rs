@@ -1,0 +1,174 @@
+//! Building and running services, all or one, in this process.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::{Principal, Role, Secret};
+use bus::Bus;
+use ephemeral::Ephemeral;
+use kernel::{Clock, Error, Result};
+use log::Handler;
+use proto::access::access_service_client::AccessServiceClient;
+use proto::access::{IntrospectRequest, PrincipalKind};
+use rpc::{Authenticator, Introspect};
+use runtime::{Built, Node, Peers, Platform, RoutesBuilder, Server};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The services that have a log. The gateway has none.
+pub const SERVICES: [&str; 6] = ["intake", "triage", "routing", "scheduling", "notifications", "insights"];
+
+/// How long running work may take to finish at the end.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// What a suite is built from. Listeners and clock are the caller's, so that two suites fit in one test.
+pub struct Parts {
+    /// `sqlite:FOLDER` or `postgres://…`.
+    pub store: String,
+    pub bus: Bus,
+    pub ephemeral: Ephemeral,
+    pub clock: Clock,
+    pub secret: Secret,
+    pub shards: u32,
+    pub smtp: String,
+    pub reflection: bool,
+    /// This replica's name among several; None: the only process there is.
+    pub replica: Option<String>,
+    /// Where services answer that are not built here; those that are answer at the listener.
+    pub peers: BTreeMap<String, String>,
+    pub grpc: TcpListener,
+    pub http: Option<TcpListener>,
+}
+
+/// A running suite.
+pub struct Suite {
+    pub platform: Platform,
+    pub built: Vec<Built>,
+    pub grpc: SocketAddr,
+    pub http: Option<SocketAddr>,
+    servers: Vec<JoinHandle<Result<()>>>,
+}
+
+impl Suite {
+    /// Builds `services` and starts serving. On return they answer.
+    pub async fn start(parts: Parts, services: &[&str]) -> Result<Self> {
+        let grpc = runtime::serve::local_address(&parts.grpc)?;
+        let mut peers = parts.peers.clone();
+        for service in services {
+            peers.insert((*service).to_owned(), format!("http://{grpc}"));
+        }
+        let platform = Platform {
+            store: parts.store,
+            bus: parts.bus,
+            ephemeral: parts.ephemeral,
+            clock: parts.clock.clone(),
+            secret: parts.secret.clone(),
+            peers: Peers::new(&peers, parts.secret.clone(), parts.clock.clone())?,
+            shards: parts.shards,
+            replica: parts.replica,
+            smtp: parts.smtp,
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let mut routes = RoutesBuilder::default();
+        let (built, authenticator) = build(&platform, services, &mut routes).await?;
+        let nodes: BTreeMap<&'static str, Node> = built.iter().map(|one| (one.node.service, one.node.clone())).collect();
+        let handlers: BTreeMap<&'static str, Vec<Arc<dyn Handler>>> =
+            built.iter().map(|one| (one.node.service, one.handlers.clone())).collect();
+        let mut servers = Vec::new();
+        let http = parts.http.as_ref().map(runtime::serve::local_address).transpose()?;
+        if let Some(listener) = parts.http {
+            let pages = gateway::Gateway::new(&platform.peers, &SERVICES.map(|service| service))?;
+            servers.push(tokio::spawn(gateway::serve(pages, listener, platform.shutdown.clone())));
+        }
+        let server = Server { nodes, handlers, routes, authenticator, reflection: parts.reflection };
+        let serving = platform.clone();
+        servers.push(tokio::spawn(async move { runtime::serve(&serving, server, parts.grpc).await }));
+        Ok(Self { platform, built, grpc, http, servers })
+    }
+
+    pub fn node(&self, service: &str) -> Option<&Node> {
+        self.built.iter().map(|one| &one.node).find(|node| node.service == service)
+    }
+
+    /// Stops taking work, lets what runs finish, and closes the stores.
+    pub async fn stop(self) -> Result<()> {
+        self.platform.shutdown.cancel();
+        self.platform.tasks.close();
+        let finish = async {
+            for server in self.servers {
+                match server.await {
+                    Ok(done) => done?,
+                    Err(error) => return Err(Error::internal(format!("a server failed: {error}"))),
+                }
+            }
+            self.platform.tasks.wait().await;
+            Ok(())
+        };
+        let done = tokio::time::timeout(GRACE, finish).await.unwrap_or_else(|_| {
+            tracing::warn!("some work did not finish in time; what was acknowledged is safe");
+            Ok(())
+        });
+        for one in &self.built {
+            one.node.db().close().await;
+        }
+        done
+    }
+}
+
+async fn build(platform: &Platform, services: &[&str], routes: &mut RoutesBuilder) -> Result<(Vec<Built>, Authenticator)> {
+    let mut built = Vec::new();
+    let gate = |introspect: Introspect| Authenticator::new(platform.secret.clone(), platform.clock.clone(), introspect);
+    let authenticator = if services.contains(&"intake") {
+        let intake = intake::open(platform).await?;
+        let authenticator = gate(intake.introspect.clone());
+        built.push(intake.serve(authenticator.clone(), routes)?);
+        authenticator
+    } else {
+        gate(ask_intake(platform)?)
+    };
+    for service in services {
+        built.push(match *service {
+            "intake" => continue,
+            "triage" => triage::build(platform, routes).await?,
+            "routing" => routing::build(platform, routes).await?,
+            "scheduling" => scheduling::build(platform, routes).await?,
+            "notifications" => notifications::build(platform, routes).await?,
+            "insights" => insights::build(platform, routes).await?,
+            other => return Err(Error::invalid("role", format!("{other} is none of {}", SERVICES.join(", ")))),
+        });
+    }
+    Ok((built, authenticator))
+}
+
+/// Who bears a token, as intake says by gRPC.
+fn ask_intake(platform: &Platform) -> Result<Introspect> {
+    let client = AccessServiceClient::new(platform.peers.channel("gate", "intake")?);
+    Ok(Arc::new(move |token_hash| {
+        let mut client = client.clone();
+        Box::pin(async move {
+            let answer = client.introspect(IntrospectRequest { token_hash }).await.map_err(|status| rpc::status::error(&status))?;
+            Ok(answer.into_inner().principal.and_then(|principal| {
+                let role = match PrincipalKind::try_from(principal.kind).ok()? {
+                    PrincipalKind::Unspecified => return None,
+                    PrincipalKind::Visitor => Role::Visitor,
+                    PrincipalKind::Worker => Role::Worker,
+                    PrincipalKind::Volunteer => Role::Volunteer,
+                    PrincipalKind::Leader => Role::Leader,
+                    PrincipalKind::Integrator => Role::Integrator,
+                    PrincipalKind::Operator => Role::Operator,
+                };
+                Some(Principal { role, id: principal.id, organisation: principal.organisation_id, clinics: principal.clinic_ids })
+            }))
+        })
+    }))
+}
+
+/// Binds an address, or says which one cannot be had and why.
+pub async fn listen(what: &str, address: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| Error::unavailable(format!("cannot listen on {address} for {what}: {error}; choose another with --{what}")))
+}
