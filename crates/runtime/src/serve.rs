@@ -11,9 +11,9 @@ use proto::config::config_service_server::ConfigServiceServer;
 use proto::log::event_log_service_server::EventLogServiceServer;
 use rpc::{Authenticator, GateLayer};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::RoutesBuilder;
 use tonic::transport::Server as Transport;
+use tonic::transport::server::TcpIncoming;
 
 use crate::services::config::Config;
 use crate::services::event_log::EventLog;
@@ -68,13 +68,13 @@ pub async fn serve(platform: &Platform, server: Server, listener: TcpListener) -
     };
     tracing::debug!(%address, "serving gRPC");
     Transport::builder()
-        .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .max_concurrent_streams(4096)
         .layer(GateLayer::new(authenticator, logs))
         .add_routes(routes.routes())
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), draining)
+        // The builder's own setting is not applied to a listener that is given.
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), draining)
         .await
         .map_err(|error| Error::unavailable(format!("gRPC on {address} failed: {error}")))
 }

@@ -135,11 +135,9 @@ impl History {
         // Another history than the one that was seen. Only a rejoin above the cursor lets the consumer cross over, and then
         // to the very first event beyond the cursor.
         let first = self.position_of(fact.parent.as_ref()) <= trail.position;
-        let declared = self
-            .rejoins
-            .iter()
-            .enumerate()
-            .any(|(number, rejoin)| rejoin.shard == shard && rejoin.start >= trail.position && (rejoin.log.contains(id) || fact.rejoins.contains(&number)));
+        let declared = self.rejoins.iter().enumerate().any(|(number, rejoin)| {
+            rejoin.shard == shard && rejoin.start >= trail.position && (rejoin.log.contains(id) || fact.rejoins.contains(&number))
+        });
         if !first || !declared {
             return Err(format!("{id} at {position} took effect after {trail:?}, which is of another history"));
         }
@@ -158,7 +156,10 @@ impl History {
         }
         let parent = fact.parent.as_ref().filter(|parent| self.fact(parent).incarnation == fact.incarnation);
         if parent.map_or("", |parent| parent) != batch.previous_event_id {
-            return Err(format!("the batch from {} claims to follow {:?}, but it follows {:?}", batch.first, batch.previous_event_id, fact.parent));
+            return Err(format!(
+                "the batch from {} claims to follow {:?}, but it follows {:?}",
+                batch.first, batch.previous_event_id, fact.parent
+            ));
         }
         for (before, event) in batch.events.iter().zip(batch.events.iter().skip(1)) {
             if event.position != before.position + 1 || self.fact(&event.event_id).parent.as_ref() != Some(&before.event_id) {

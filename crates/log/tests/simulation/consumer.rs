@@ -13,7 +13,8 @@ fn head(incarnation: &str, start: i64, previous_end: i64, position: i64, event_i
 }
 
 fn batch(incarnation: &str, previous: &str, first: i64, ids: &[&str]) -> Batch {
-    let events = (first..).zip(ids).map(|(position, id)| Envelope { position, event_id: (*id).to_owned(), ..Envelope::default() }).collect();
+    let events =
+        (first..).zip(ids).map(|(position, id)| Envelope { position, event_id: (*id).to_owned(), ..Envelope::default() }).collect();
     let (incarnation, previous_event_id) = (incarnation.to_owned(), previous.to_owned());
     Batch { service: "s".to_owned(), incarnation, shard: 0, first, previous_event_id, events }
 }
@@ -67,7 +68,9 @@ fn after_a_rejoin_the_restored_log_counts_from_the_cursor_on() {
     assert_eq!(consumer.halted(), Some(&Halt::OtherHistory { position: 5 }));
     let rejoined = head("B", 8, 7, 8, "");
     assert_eq!(consumer.on(Input::Head(rejoined.clone())), Some(Action::Backfill(6)));
-    let Some(Action::Apply { events, cursor: there }) = consumer.on(Input::Backfilled { batch: rest, head: rejoined.clone() }) else { panic!() };
+    let Some(Action::Apply { events, cursor: there }) = consumer.on(Input::Backfilled { batch: rest, head: rejoined.clone() }) else {
+        panic!()
+    };
     assert_eq!((events.len(), &there), (2, &cursor("A", 7, "new7")));
     assert_eq!(consumer.on(Input::Applied(there)), Some(Action::Backfill(8)));
     let there = jump(consumer.on(Input::Backfilled { batch: batch("B", "new7", 8, &[]), head: rejoined }));

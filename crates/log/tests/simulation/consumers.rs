@@ -80,8 +80,16 @@ pub enum ReplicaEvent {
     Own,
     Compare,
     Write(Write),
-    Ask { shard: u32, life: u32, from: i64 },
-    Answer { shard: u32, life: u32, input: Input },
+    Ask {
+        shard: u32,
+        life: u32,
+        from: i64,
+    },
+    Answer {
+        shard: u32,
+        life: u32,
+        input: Input,
+    },
 }
 
 enum Done {
@@ -119,7 +127,9 @@ impl World {
             ReplicaEvent::Beat => self.beat(group, replica),
             ReplicaEvent::Own => return self.own(group, replica),
             ReplicaEvent::Compare => return self.compare(group, replica),
-            ReplicaEvent::Answer { shard, life: then, input } if life(shard) == Some(then) => return self.feed(group, replica, shard, input),
+            ReplicaEvent::Answer { shard, life: then, input } if life(shard) == Some(then) => {
+                return self.feed(group, replica, shard, input);
+            }
             ReplicaEvent::Ask { shard, life: then, from } if life(shard) == Some(then) => {
                 self.stats.backfills += 1;
                 if self.fault(self.faults.source_away) {
@@ -221,7 +231,7 @@ impl World {
         }
         for shard in 0..self.source.shards.len() as u32 {
             let Some(state) = self.groups[group].replicas[replica].shards.get(&shard) else { continue };
-            let still = state.consumer.is_idle() || state.consumer.halted().is_some();
+            let still = state.consumer.is_idle();
             if !still || state.consumer.cursor().position <= state.stored || self.fault(self.faults.database_away) {
                 continue;
             }
@@ -256,8 +266,11 @@ impl World {
         match action {
             Some(Action::Apply { events, cursor }) => {
                 let jump = events.is_empty();
-                let moves: Vec<Step> =
-                    if jump { vec![Step::Jump(cursor.position)] } else { events.iter().map(|event| Step::Event(event.event_id.clone())).collect() };
+                let moves: Vec<Step> = if jump {
+                    vec![Step::Jump(cursor.position)]
+                } else {
+                    events.iter().map(|event| Step::Event(event.event_id.clone())).collect()
+                };
                 let effects: Vec<String> = events.iter().filter(|event| wanted(event)).map(|event| event.event_id.clone()).collect();
                 let state = self.groups[group].replicas[replica].shards.get_mut(&shard).unwrap();
                 if !jump && effects.is_empty() {
@@ -342,7 +355,9 @@ impl World {
             return Err(format!("{name} wrote to shard {}, which {} had taken over", write.shard, lease.owner));
         }
         for step in &write.steps {
-            self.history.follow(write.shard, &mut stored.trail, step).map_err(|wrong| format!("consumer {group} shard {}: {wrong}", write.shard))?;
+            self.history
+                .follow(write.shard, &mut stored.trail, step)
+                .map_err(|wrong| format!("consumer {group} shard {}: {wrong}", write.shard))?;
         }
         if stored.trail.position != write.cursor.position {
             return Err(format!("consumer {group} stored {:?} after {:?}", write.cursor, stored.trail));
@@ -351,7 +366,9 @@ impl World {
         stored.effects.extend(write.effects);
         stored.cursor = write.cursor;
         let (shard, cursor) = (write.shard, stored.cursor.clone());
-        self.say(|| format!("consumer {group}.{replica} shard {shard} stores {} {} {:?}", cursor.incarnation, cursor.position, cursor.event_id));
+        self.say(|| {
+            format!("consumer {group}.{replica} shard {shard} stores {} {} {:?}", cursor.incarnation, cursor.position, cursor.event_id)
+        });
         Ok(Done::Committed)
     }
 

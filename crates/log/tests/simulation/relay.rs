@@ -7,13 +7,20 @@ use samtal_log::relay::{Action, Input, Relay, message_id};
 #[derive(Clone, Debug)]
 enum Op {
     /// Some events are committed; the relay is handed them, or learns nothing.
-    Commit { count: usize, handed: bool },
+    Commit {
+        count: usize,
+        handed: bool,
+    },
     Bell,
     /// What the relay asked for is done, a read with this limit.
-    Answer { limit: usize },
+    Answer {
+        limit: usize,
+    },
     Fail,
     /// A new relay goes on from somewhere at or before what was published.
-    Restart { back: i64 },
+    Restart {
+        back: i64,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -36,7 +43,14 @@ fn id_before(position: i64) -> String {
 
 fn read(head: i64, from: i64, limit: usize) -> Batch {
     let events = (from..=head).take(limit).map(event).collect();
-    Batch { service: "s".to_owned(), incarnation: "A".to_owned(), first: from, previous_event_id: id_before(from), events, ..Batch::default() }
+    Batch {
+        service: "s".to_owned(),
+        incarnation: "A".to_owned(),
+        first: from,
+        previous_event_id: id_before(from),
+        events,
+        ..Batch::default()
+    }
 }
 
 struct Bench {
@@ -50,8 +64,8 @@ struct Bench {
 
 impl Bench {
     fn tell(&mut self, input: Input) {
-        let before = self.relay.published();
         let Some(action) = self.relay.on(input) else { return };
+        let before = self.relay.published();
         assert!(self.asked.is_none(), "two actions at a time");
         if let Action::Publish(batch) = &action {
             let whole = read(self.head, before + 1, batch.events.len());

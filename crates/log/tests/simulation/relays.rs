@@ -24,11 +24,23 @@ impl Process {
 /// What a relay's process waits for.
 pub enum RelayEvent {
     /// The process committed these itself.
-    Committed { restores: u32, events: Vec<Envelope> },
+    Committed {
+        restores: u32,
+        events: Vec<Envelope>,
+    },
     Bell,
-    Load { life: u32, from: i64 },
-    Publish { life: u32, batch: Rc<Batch> },
-    Answer { life: u32, input: Input },
+    Load {
+        life: u32,
+        from: i64,
+    },
+    Publish {
+        life: u32,
+        batch: Rc<Batch>,
+    },
+    Answer {
+        life: u32,
+        input: Input,
+    },
 }
 
 impl World {
@@ -77,7 +89,9 @@ impl World {
         match action {
             Some(Action::Load(from)) => self.schedule(delay, Event::Relay { shard, event: RelayEvent::Load { life, from } }),
             Some(Action::Publish(batch)) => {
-                self.say(|| format!("relay {shard} publishes {} {}+{} after {published}", batch.incarnation, batch.first, batch.events.len()));
+                self.say(|| {
+                    format!("relay {shard} publishes {} {}+{} after {published}", batch.incarnation, batch.first, batch.events.len())
+                });
                 self.history.published(&batch, published)?;
                 self.stats.published += 1;
                 self.schedule(delay, Event::Relay { shard, event: RelayEvent::Publish { life, batch: Rc::new(batch) } });
@@ -118,7 +132,12 @@ impl World {
             let count = self.rng.range(1, 3);
             let effects: Vec<bool> = (0..count).map(|_| self.rng.chance(650)).collect();
             let events = self.source.commit(shard, &effects, &mut self.history);
-            self.say(|| format!("source {shard} commits {:?}", events.iter().map(|event| (event.position, event.event_id.as_str())).collect::<Vec<_>>()));
+            self.say(|| {
+                format!(
+                    "source {shard} commits {:?}",
+                    events.iter().map(|event| (event.position, event.event_id.as_str())).collect::<Vec<_>>()
+                )
+            });
             let delay = self.rng.range(1, 3);
             let restores = self.restores;
             match self.rng.below(10) {

@@ -33,13 +33,32 @@ impl Options {
 }
 
 pub enum Event {
-    Relay { shard: u32, event: RelayEvent },
-    Deliver { group: usize, replica: usize, batch: Rc<Batch> },
-    Replica { group: usize, replica: usize, event: ReplicaEvent },
+    Relay {
+        shard: u32,
+        event: RelayEvent,
+    },
+    Deliver {
+        group: usize,
+        replica: usize,
+        batch: Rc<Batch>,
+    },
+    Replica {
+        group: usize,
+        replica: usize,
+        event: ReplicaEvent,
+    },
     /// The source has read a batch that was asked for, and now reads the head.
-    Backfill { group: usize, replica: usize, life: u32, restores: u32, batch: Batch },
+    Backfill {
+        group: usize,
+        replica: usize,
+        life: u32,
+        restores: u32,
+        batch: Batch,
+    },
     /// The operator has asked for every cursor; now the log rejoins above them.
-    Rejoin { highest: Vec<i64> },
+    Rejoin {
+        highest: Vec<i64>,
+    },
 }
 
 pub struct World {
@@ -272,7 +291,9 @@ impl World {
     /// The operator asks for every cursor; by the time the log rejoins, consumers may have moved on.
     fn rejoin(&mut self) {
         let highest = (0..self.source.shards.len() as u32)
-            .map(|shard| self.groups.iter().filter_map(|group| group.db.shards.get(&shard)).map(|stored| stored.cursor.position).max().unwrap_or(0))
+            .map(|shard| {
+                self.groups.iter().filter_map(|group| group.db.shards.get(&shard)).map(|stored| stored.cursor.position).max().unwrap_or(0)
+            })
             .collect();
         let delay = self.rng.range(1, 10);
         self.schedule(delay, Event::Rejoin { highest });

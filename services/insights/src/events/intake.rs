@@ -51,6 +51,12 @@ async fn opened(unit: &mut Unit<'_>, event: &Envelope) -> Result<()> {
     let opened = payload::<CaseOpened>(event)?.unwrap_or(CaseOpened { age_band: -1, ..CaseOpened::default() });
     // Nobody is there to answer a message that was left while the clinic was closed: its wait counts from the opening.
     let opens_at = proto::from_timestamp("opens_at", opened.opens_at.as_ref())?.filter(|_| opened.left_message);
+    let wait_from = match opens_at {
+        // A worker who opens a case and keeps it lets nobody wait.
+        _ if opened.keep => Time::MAX,
+        Some(opens_at) => opens_at.max(at),
+        None => at,
+    };
     facts::opened(
         unit,
         &facts::Opened {
@@ -63,7 +69,7 @@ async fn opened(unit: &mut Unit<'_>, event: &Envelope) -> Result<()> {
             channel: opened.channel().known().unwrap_or(Channel::Chat).code(),
             practice: event.practice,
             at,
-            wait_from: opens_at.map_or(at, |opens_at| opens_at.max(at)),
+            wait_from,
         },
     )
     .await

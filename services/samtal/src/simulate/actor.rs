@@ -207,6 +207,10 @@ impl Actors {
         let opens_at = answer.next_opening_at.as_ref().map(|at| time(Some(at)));
         self.ledger.opened(&case, planned.birth_year, opens_at, planned.text);
         let kept_by = phone_worker.filter(|_| planned.how == How::Phone).map(ToOwned::to_owned);
+        if kept_by.is_some() {
+            // Nobody has waited.
+            self.ledger.assigned(&case.case_id, time(case.opened_at.as_ref()));
+        }
         Ok(Opened { case_id: case.case_id, visitor_token: answer.visitor_token, kept_by })
     }
 
