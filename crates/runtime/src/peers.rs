@@ -1,10 +1,15 @@
 //! The other services, by gRPC.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use auth::Secret;
+use auth::{Principal, Role, Secret};
+use futures::future::BoxFuture;
 use kernel::{Clock, Error, Result};
+use proto::access::access_service_client::AccessServiceClient;
+use proto::access::{IntrospectRequest, PrincipalKind};
+use rpc::Authenticator;
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -24,6 +29,7 @@ pub struct Peers {
     channels: BTreeMap<String, Channel>,
     secret: Secret,
     clock: Clock,
+    authenticator: Authenticator,
 }
 
 impl Peers {
@@ -40,7 +46,15 @@ impl Peers {
                 .keep_alive_while_idle(true);
             channels.insert(name.clone(), endpoint.connect_lazy());
         }
-        Ok(Self { channels, secret, clock })
+        let introduce = Introduce { me: "gate", secret: secret.clone(), clock: clock.clone() };
+        let intake = channels.get("intake").map(|channel| InterceptedService::new(channel.clone(), introduce));
+        let authenticator = Authenticator::new(secret.clone(), clock.clone(), Arc::new(move |hash| introspect(intake.clone(), hash)));
+        Ok(Self { channels, secret, clock, authenticator })
+    }
+
+    /// Tells who bears a token: intake keeps them.
+    pub fn authenticator(&self) -> Authenticator {
+        self.authenticator.clone()
     }
 
     /// The channel to `service`, on behalf of `me`.
@@ -52,6 +66,26 @@ impl Peers {
             .ok_or_else(|| Error::invalid(format!("peers.{service}"), "is not set; say where that service answers"))?;
         Ok(InterceptedService::new(channel, Introduce { me, secret: self.secret.clone(), clock: self.clock.clone() }))
     }
+}
+
+/// Asks intake who bears the token with this hash.
+fn introspect(intake: Option<Peer>, token_hash: Vec<u8>) -> BoxFuture<'static, Result<Option<Principal>>> {
+    Box::pin(async move {
+        let peer = intake.ok_or_else(|| Error::invalid("peers.intake", "is not set; intake knows who bears a token"))?;
+        let answer = AccessServiceClient::new(peer).introspect(IntrospectRequest { token_hash }).await.map_err(|status| rpc::status::error(&status))?;
+        Ok(answer.into_inner().principal.and_then(|principal| {
+            let role = match PrincipalKind::try_from(principal.kind).ok()? {
+                PrincipalKind::Unspecified => return None,
+                PrincipalKind::Visitor => Role::Visitor,
+                PrincipalKind::Worker => Role::Worker,
+                PrincipalKind::Volunteer => Role::Volunteer,
+                PrincipalKind::Leader => Role::Leader,
+                PrincipalKind::Integrator => Role::Integrator,
+                PrincipalKind::Operator => Role::Operator,
+            };
+            Some(Principal { role, id: principal.id, organisation: principal.organisation_id, clinics: principal.clinic_ids })
+        }))
+    })
 }
 
 /// Adds the service's own token to each call.

@@ -9,7 +9,7 @@ use kernel::{Error, Result};
 use log::Handler;
 use proto::config::config_service_server::ConfigServiceServer;
 use proto::log::event_log_service_server::EventLogServiceServer;
-use rpc::{Authenticator, GateLayer};
+use rpc::GateLayer;
 use tokio::net::TcpListener;
 use tonic::service::RoutesBuilder;
 use tonic::transport::Server as Transport;
@@ -24,14 +24,13 @@ pub struct Server {
     pub nodes: BTreeMap<&'static str, Node>,
     pub handlers: BTreeMap<&'static str, Vec<Arc<dyn Handler>>>,
     pub routes: RoutesBuilder,
-    pub authenticator: Authenticator,
     /// Answer questions about the contracts.
     pub reflection: bool,
 }
 
 /// Serves on `listener` until the platform's shutdown, then lets running calls finish.
 pub async fn serve(platform: &Platform, server: Server, listener: TcpListener) -> Result<()> {
-    let Server { nodes, handlers, mut routes, authenticator, reflection } = server;
+    let Server { nodes, handlers, mut routes, reflection } = server;
     let logs: HashMap<&'static str, log::Log> = nodes.iter().map(|(name, node)| (*name, node.log.clone())).collect();
     let (reporter, health) = tonic_health::server::health_reporter();
     for name in nodes.keys() {
@@ -71,7 +70,7 @@ pub async fn serve(platform: &Platform, server: Server, listener: TcpListener) -
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .max_concurrent_streams(4096)
-        .layer(GateLayer::new(authenticator, logs))
+        .layer(GateLayer::new(platform.peers.authenticator(), logs))
         .add_routes(routes.routes())
         // The builder's own setting is not applied to a listener that is given.
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), draining)

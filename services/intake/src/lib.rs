@@ -15,47 +15,30 @@ use kernel::Result;
 use proto::access::access_service_server::AccessServiceServer;
 use proto::intake::case_service_server::CaseServiceServer;
 use proto::intake::conversation_service_server::ConversationServiceServer;
-use rpc::{Authenticator, Introspect};
-use runtime::{Built, MAX_REQUEST, MAX_RESPONSE, Node, Platform, RoutesBuilder};
+use runtime::{Built, MAX_REQUEST, MAX_RESPONSE, Platform, RoutesBuilder};
 
-/// Intake's share of the process.
-pub struct Intake {
-    node: Node,
-    /// Asks intake's own table who a token's bearer is.
-    pub introspect: Introspect,
-}
-
-/// Opens intake's database. Split from [`Intake::serve`] because the gate in front of all services asks intake for tokens.
-pub async fn open(platform: &Platform) -> Result<Intake> {
+/// Opens intake's database, starts consuming, and adds intake's services to `routes`.
+pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Built> {
     let node = platform.node("intake", store::MIGRATIONS, |_| Vec::new()).await?;
-    let introspect = app::tokens::introspect(node.clone());
-    Ok(Intake { node, introspect })
-}
-
-impl Intake {
-    /// Starts consuming and adds intake's services to `routes`.
-    pub fn serve(self, authenticator: Authenticator, routes: &mut RoutesBuilder) -> Result<Built> {
-        let node = self.node;
-        // The automaton of the word lists is built once, before the first visitor waits for it.
-        screening::screen("");
-        let app = app::App::new(node.clone(), authenticator)?;
-        routes.add_service(AccessServiceServer::new(api::access::Access { node: node.clone() }).max_decoding_message_size(MAX_REQUEST));
-        routes.add_service(
-            CaseServiceServer::new(api::cases::Cases { app: app.clone() })
-                .max_decoding_message_size(MAX_REQUEST)
-                .max_encoding_message_size(MAX_RESPONSE),
-        );
-        routes.add_service(
-            ConversationServiceServer::new(api::conversations::Conversations { app: app.clone() })
-                .max_decoding_message_size(MAX_REQUEST)
-                .max_encoding_message_size(MAX_RESPONSE),
-        );
-        let handlers: Vec<Arc<dyn log::Handler>> =
-            vec![Arc::new(events::routing::Routing { app: app.clone() }), Arc::new(events::triage::Triage { app: app.clone() })];
-        for handler in &handlers {
-            node.consume(handler.clone())?;
-        }
-        let standing = node.timers(Arc::new(app::retention::Retention));
-        Ok(Built { node, handlers, standing: Some(standing) })
+    // The automaton of the word lists is built once, before the first visitor waits for it.
+    screening::screen("");
+    let app = app::App::new(node.clone())?;
+    routes.add_service(AccessServiceServer::new(api::access::Access { node: node.clone() }).max_decoding_message_size(MAX_REQUEST));
+    routes.add_service(
+        CaseServiceServer::new(api::cases::Cases { app: app.clone() })
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_RESPONSE),
+    );
+    routes.add_service(
+        ConversationServiceServer::new(api::conversations::Conversations { app: app.clone() })
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_RESPONSE),
+    );
+    let handlers: Vec<Arc<dyn log::Handler>> =
+        vec![Arc::new(events::routing::Routing { app: app.clone() }), Arc::new(events::triage::Triage { app: app.clone() })];
+    for handler in &handlers {
+        node.consume(handler.clone())?;
     }
+    let standing = node.timers(Arc::new(app::retention::Retention));
+    Ok(Built { node, handlers, standing: Some(standing) })
 }

@@ -5,14 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Principal, Role, Secret};
+use auth::Secret;
 use bus::Bus;
 use ephemeral::Ephemeral;
 use kernel::{Clock, Error, Result};
 use log::Handler;
-use proto::access::access_service_client::AccessServiceClient;
-use proto::access::{IntrospectRequest, PrincipalKind};
-use rpc::{Authenticator, Introspect};
 use runtime::{Built, Node, Peers, Platform, RoutesBuilder, Server};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -75,7 +72,10 @@ impl Suite {
             tasks: TaskTracker::new(),
         };
         let mut routes = RoutesBuilder::default();
-        let (built, authenticator) = build(&platform, services, &mut routes).await?;
+        let mut built = Vec::new();
+        for service in services {
+            built.push(build(&platform, service, &mut routes).await?);
+        }
         let nodes: BTreeMap<&'static str, Node> = built.iter().map(|one| (one.node.service, one.node.clone())).collect();
         let handlers: BTreeMap<&'static str, Vec<Arc<dyn Handler>>> =
             built.iter().map(|one| (one.node.service, one.handlers.clone())).collect();
@@ -85,7 +85,7 @@ impl Suite {
             let pages = gateway::Gateway::new(&platform.peers, &SERVICES.map(|service| service))?;
             servers.push(tokio::spawn(gateway::serve(pages, listener, platform.shutdown.clone())));
         }
-        let server = Server { nodes, handlers, routes, authenticator, reflection: parts.reflection };
+        let server = Server { nodes, handlers, routes, reflection: parts.reflection };
         let serving = platform.clone();
         servers.push(tokio::spawn(async move { runtime::serve(&serving, server, parts.grpc).await }));
         Ok(Self { platform, built, grpc, http, servers })
@@ -120,52 +120,16 @@ impl Suite {
     }
 }
 
-async fn build(platform: &Platform, services: &[&str], routes: &mut RoutesBuilder) -> Result<(Vec<Built>, Authenticator)> {
-    let mut built = Vec::new();
-    let gate = |introspect: Introspect| Authenticator::new(platform.secret.clone(), platform.clock.clone(), introspect);
-    let authenticator = if services.contains(&"intake") {
-        let intake = intake::open(platform).await?;
-        let authenticator = gate(intake.introspect.clone());
-        built.push(intake.serve(authenticator.clone(), routes)?);
-        authenticator
-    } else {
-        gate(ask_intake(platform)?)
-    };
-    for service in services {
-        built.push(match *service {
-            "intake" => continue,
-            "triage" => triage::build(platform, routes).await?,
-            "routing" => routing::build(platform, routes).await?,
-            "scheduling" => scheduling::build(platform, routes).await?,
-            "notifications" => notifications::build(platform, routes).await?,
-            "insights" => insights::build(platform, routes).await?,
-            other => return Err(Error::invalid("role", format!("{other} is none of {}", SERVICES.join(", ")))),
-        });
+async fn build(platform: &Platform, service: &str, routes: &mut RoutesBuilder) -> Result<Built> {
+    match service {
+        "intake" => intake::build(platform, routes).await,
+        "triage" => triage::build(platform, routes).await,
+        "routing" => routing::build(platform, routes).await,
+        "scheduling" => scheduling::build(platform, routes).await,
+        "notifications" => notifications::build(platform, routes).await,
+        "insights" => insights::build(platform, routes).await,
+        other => Err(Error::invalid("role", format!("{other} is none of {}", SERVICES.join(", ")))),
     }
-    Ok((built, authenticator))
-}
-
-/// Who bears a token, as intake says by gRPC.
-fn ask_intake(platform: &Platform) -> Result<Introspect> {
-    let client = AccessServiceClient::new(platform.peers.channel("gate", "intake")?);
-    Ok(Arc::new(move |token_hash| {
-        let mut client = client.clone();
-        Box::pin(async move {
-            let answer = client.introspect(IntrospectRequest { token_hash }).await.map_err(|status| rpc::status::error(&status))?;
-            Ok(answer.into_inner().principal.and_then(|principal| {
-                let role = match PrincipalKind::try_from(principal.kind).ok()? {
-                    PrincipalKind::Unspecified => return None,
-                    PrincipalKind::Visitor => Role::Visitor,
-                    PrincipalKind::Worker => Role::Worker,
-                    PrincipalKind::Volunteer => Role::Volunteer,
-                    PrincipalKind::Leader => Role::Leader,
-                    PrincipalKind::Integrator => Role::Integrator,
-                    PrincipalKind::Operator => Role::Operator,
-                };
-                Some(Principal { role, id: principal.id, organisation: principal.organisation_id, clinics: principal.clinic_ids })
-            }))
-        })
-    }))
 }
 
 /// Binds an address, or says which one cannot be had and why.

@@ -1,7 +1,7 @@
 //! Cases, messages, closing and rating, from intake.
 
 use futures::future::BoxFuture;
-use kernel::{Channel, Result};
+use kernel::{Channel, Result, Time};
 use log::{Handler, Unit};
 use proto::Event;
 use proto::intake::{CaseClosed, CaseErased, CaseOpened, CaseRated, CaseReopened, MessagePosted, Outcome};

@@ -1,6 +1,6 @@
 //! Changing a case: lock, check, decide, write, say.
 
-use kernel::{Error, Id, Result};
+use kernel::{Error, Id, Result, Time};
 use log::unit::Once;
 use log::{Receipt, Unit};
 use proto::intake::{Case, CaseClosed, CaseModeChanged, CaseRated, CaseReopened, CaseState};
@@ -72,11 +72,11 @@ impl App {
             .await
     }
 
-    /// Takes over what triage or routing say, inside the transaction that moves the cursor.
-    pub async fn projected(&self, unit: &mut Unit<'_>, id: Id, clinic: Option<&str>, command: &Command) -> Result<()> {
+    /// Takes over what triage or routing said at `at`, inside the transaction that moves the cursor.
+    pub async fn projected(&self, unit: &mut Unit<'_>, id: Id, clinic: Option<&str>, command: &Command, at: Time) -> Result<()> {
         // Their event may come after an erasure, or from a restored past: then there is nothing to change.
         let Some(mut case) = cases::lock(unit, id).await? else { return Ok(()) };
-        let next = decide(&case.life, command, unit.now)?;
+        let next = decide(&case.life, command, at)?;
         let moved = clinic.is_some_and(|clinic| !clinic.is_empty() && clinic != case.clinic);
         if next == case.life && !moved {
             return Ok(());

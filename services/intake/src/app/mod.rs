@@ -27,7 +27,8 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(node: Node, authenticator: Authenticator) -> Result<Self> {
+    pub fn new(node: Node) -> Result<Self> {
+        let authenticator = node.platform.peers.authenticator();
         let openings = Arc::new(openings::Openings::new(&node)?);
         let hub = hub::Hub::start(&node);
         Ok(Self { node, authenticator, openings, hub })

@@ -1,28 +1,12 @@
 //! Tokens as intake keeps them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use auth::{Principal, Role, Secret, token_hash};
 use kernel::{Id, Time};
-use rpc::Introspect;
-use runtime::Node;
-
-use crate::store;
 
 /// How long a visitor's token holds; the return phrase gives a new one.
 pub const VISITOR_LIFE: Duration = Duration::from_secs(30 * 86_400);
-
-/// Asks intake's own table.
-pub fn introspect(node: Node) -> Introspect {
-    Arc::new(move |hash| {
-        let node = node.clone();
-        Box::pin(async move {
-            let now = node.now();
-            Ok(store::tokens::find(node.db(), &hash, now).await?.map(|token| token.principal))
-        })
-    })
-}
 
 /// A visitor's token and its row. It follows from the case and a nonce, so that a repeated call gives it again.
 pub struct VisitorToken {

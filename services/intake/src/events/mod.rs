@@ -3,8 +3,14 @@
 pub mod routing;
 pub mod triage;
 
-use kernel::Error;
+use kernel::{Error, Result, Time};
+use proto::log::Envelope;
 
 fn broken(error: prost::DecodeError) -> Error {
     Error::internal(format!("an event's payload cannot be read: {error}"))
+}
+
+/// When an event happened.
+fn at(event: &Envelope) -> Result<Time> {
+    Ok(proto::from_timestamp("occurred_at", event.occurred_at.as_ref())?.unwrap_or_default())
 }

@@ -7,7 +7,7 @@ use proto::Event;
 use proto::log::Envelope;
 use proto::routing::{CaseAssigned, CaseOffered, CaseQueued, CaseReleased, OfferEnded};
 
-use super::broken;
+use super::{at, broken};
 use crate::app::App;
 use crate::domain::case::Command;
 
@@ -41,7 +41,7 @@ impl Handler for Routing {
                 Command::Released
             };
             let case = Id::parse("key", &event.key)?;
-            self.app.projected(unit, case, Some(&event.clinic_id), &command).await
+            self.app.projected(unit, case, Some(&event.clinic_id), &command, at(event)?).await
         })
     }
 }

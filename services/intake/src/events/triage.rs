@@ -7,7 +7,7 @@ use proto::log::Envelope;
 use proto::triage::CaseTriaged;
 use proto::{Event, intake};
 
-use super::broken;
+use super::{at, broken};
 use crate::app::App;
 use crate::domain::case::Command;
 
@@ -29,7 +29,7 @@ impl Handler for Triage {
             let Some(triaged) = event.event::<CaseTriaged>().map_err(broken)? else { return Ok(()) };
             let Some(severity) = intake::Severity::try_from(triaged.severity).unwrap_or_default().known() else { return Ok(()) };
             let case = Id::parse("key", &event.key)?;
-            self.app.projected(unit, case, None, &Command::Triaged { severity }).await
+            self.app.projected(unit, case, None, &Command::Triaged { severity }, at(event)?).await
         })
     }
 }

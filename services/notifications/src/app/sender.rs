@@ -1,6 +1,6 @@
 //! Hands mails to the mail server, outside every transaction, and commits how it went.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,9 +40,9 @@ pub struct Outbox(Arc<Inner>);
 struct Inner {
     /// None: there is no mail server.
     queue: Option<mpsc::Sender<Job>>,
-    /// Deliveries that this process is busy with: their lease must not run out under its hands, as it would when a
-    /// simulated clock leaps.
-    busy: Mutex<BTreeSet<Id>>,
+    /// Deliveries that this process is busy with, and their try: a lease must not run out under its hands, as it would when
+    /// a simulated clock leaps.
+    busy: Mutex<BTreeMap<Id, u32>>,
 }
 
 impl Outbox {
@@ -52,13 +52,13 @@ impl Outbox {
     }
 
     pub fn is_busy_with(&self, id: Id) -> bool {
-        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
     }
 
     /// Queues a try that is committed. Never blocks.
     pub fn hand_over(&self, job: Job) {
         let Some(queue) = &self.0.queue else { return };
-        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id);
+        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id, job.tries);
         if queue.try_send(job).is_err() {
             tracing::warn!(notification = %job.id, "too many e-mails wait, or the service is stopping; this one is tried again later");
             self.done(job);
@@ -66,7 +66,11 @@ impl Outbox {
     }
 
     fn done(&self, job: Job) {
-        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.id);
+        let mut busy = self.0.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        // The next try may have begun already.
+        if busy.get(&job.id) == Some(&job.tries) {
+            busy.remove(&job.id);
+        }
     }
 }
 
