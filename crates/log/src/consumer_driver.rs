@@ -59,8 +59,8 @@ pub trait Source: Send + Sync + 'static {
 struct Shard {
     consumer: Consumer,
     epoch: i64,
-    /// Position that the database holds; the consumer's own may be ahead by events without effect.
-    stored: i64,
+    /// What the database holds; the consumer's own may be ahead by events without effect.
+    stored: Cursor,
     pause: Duration,
     failures: u32,
     told: bool,
@@ -70,7 +70,7 @@ struct Shard {
 struct Task {
     shard: u32,
     epoch: i64,
-    stored: i64,
+    stored: Cursor,
     events: Vec<Envelope>,
     cursor: Cursor,
 }
@@ -86,6 +86,8 @@ struct Driver {
     running: JoinSet<(u32, Input)>,
     /// What is to take effect next.
     tasks: Vec<Task>,
+    /// A cursor is not where this replica left it: another replica took over, or a commit succeeded whose answer was lost.
+    stale: bool,
 }
 
 /// Consumes the log of `handler.source()` until `shutdown`.
@@ -102,12 +104,17 @@ pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn 
         parked: BTreeSet::new(),
         running: JoinSet::new(),
         tasks: Vec::new(),
+        stale: false,
     };
     let mut compare = tokio::time::interval(COMPARE);
     compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut own = true;
     loop {
-        if own {
+        if own || driver.stale {
+            if driver.stale {
+                tokio::time::sleep(jitter(PAUSE)).await;
+                own = true;
+            }
             let wanted = owned.borrow_and_update().clone();
             tokio::select! {
                 done = driver.own(&wanted) => match done {
@@ -172,13 +179,17 @@ impl Driver {
             .await?;
         let rows = self.log.db().rows("SELECT shard, incarnation, position, event_id FROM log_cursor WHERE source = $1 ORDER BY shard", args![source]).await?;
         self.shards.clear();
+        // Answers to the consumers that are gone must not reach the new ones.
+        self.running = JoinSet::new();
+        self.tasks.clear();
+        self.stale = false;
         let mut positions = Vec::new();
         for row in rows {
             let shard = row.int(0)? as u32;
             let cursor = Cursor { incarnation: row.text(1)?, position: row.int(2)?, event_id: row.text(3)? };
             positions.push(cursor.position);
             if let Some(epoch) = owned.get(&shard) {
-                let stored = cursor.position;
+                let stored = cursor.clone();
                 let consumer = Consumer::new(cursor, Checks::ALL);
                 self.shards.insert(shard, Shard { consumer, epoch: *epoch, stored, pause: PAUSE, failures: 0, told: false });
             }
@@ -215,7 +226,7 @@ impl Driver {
         }
         match action {
             Some(Action::Apply { events, cursor }) => {
-                self.tasks.push(Task { shard, epoch: state.epoch, stored: state.stored, events, cursor });
+                self.tasks.push(Task { shard, epoch: state.epoch, stored: state.stored.clone(), events, cursor });
             }
             Some(Action::Backfill(from)) => {
                 let (read, pause) = (self.source.read(shard, from), state.pause);
@@ -247,7 +258,7 @@ impl Driver {
         let mut with_effect = Vec::new();
         for task in std::mem::take(&mut self.tasks) {
             let idle = !task.events.is_empty() && task.events.iter().all(|event| !self.handler.wants(&event.r#type));
-            if idle { self.applied(task.shard, task.cursor, None) } else { with_effect.push(task) }
+            if idle { self.applied(task.shard, task.cursor, false) } else { with_effect.push(task) }
         }
         while !with_effect.is_empty() {
             // At least one task, however large; then as many as fit.
@@ -271,7 +282,7 @@ impl Driver {
         let (done, _) = self.transact(tasks.clone()).await;
         if done.is_ok() {
             for task in tasks.iter() {
-                self.applied(task.shard, task.cursor.clone(), Some(task.cursor.position));
+                self.applied(task.shard, task.cursor.clone(), true);
             }
             return;
         }
@@ -288,14 +299,12 @@ impl Driver {
         let (done, at) = self.transact(tasks.clone()).await;
         let Some(task) = Arc::try_unwrap(tasks).unwrap_or_default().pop() else { return };
         let Err(error) = done else {
-            let stored = task.cursor.position;
-            self.applied(shard, task.cursor, Some(stored));
+            self.applied(shard, task.cursor, true);
             return;
         };
         let Some(state) = self.shards.get_mut(&shard) else { return };
         if error.reason == FENCED {
-            // Another replica goes on from the stored cursor.
-            self.shards.remove(&shard);
+            self.stale = true;
             return;
         }
         state.failures += 1;
@@ -322,7 +331,7 @@ impl Driver {
         let before: Vec<Envelope> = task.events.iter().take(at).cloned().collect();
         let cursor = Cursor { incarnation: task.cursor.incarnation.clone(), position: poison.position, event_id: poison.event_id.clone() };
         let (shard, source, reason) = (task.shard, self.name(), error.to_string());
-        let alone = Task { shard, epoch: task.epoch, stored: task.stored, events: before, cursor: cursor.clone() };
+        let alone = Task { shard, epoch: task.epoch, stored: task.stored.clone(), events: before, cursor: cursor.clone() };
         let key = poison.key.clone();
         let context = self.context();
         let log = self.log.clone();
@@ -341,8 +350,7 @@ impl Driver {
         finished.publish(&self.log);
         tracing::error!(service = self.log.service(), source, shard, key, "an event was set aside as a dead letter: {error}");
         self.parked.insert(key);
-        let stored = cursor.position;
-        self.applied(shard, cursor, Some(stored));
+        self.applied(shard, cursor, true);
         Ok(())
     }
 
@@ -375,13 +383,13 @@ impl Driver {
         (done.map(|finished| { finished.publish(&self.log); }), at.load(Ordering::Relaxed))
     }
 
-    fn applied(&mut self, shard: u32, cursor: Cursor, stored: Option<i64>) {
+    fn applied(&mut self, shard: u32, cursor: Cursor, stored: bool) {
         let position = cursor.position;
         if let Some(state) = self.shards.get_mut(&shard) {
             state.failures = 0;
             state.pause = PAUSE;
-            if let Some(stored) = stored {
-                state.stored = stored;
+            if stored {
+                state.stored.clone_from(&cursor);
             }
         }
         self.feed(shard, Input::Applied(cursor));
@@ -393,11 +401,11 @@ impl Driver {
         let behind: Vec<Task> = self
             .shards
             .iter()
-            .filter(|(_, state)| state.consumer.cursor().position > state.stored && state.consumer.is_idle())
+            .filter(|(_, state)| state.consumer.cursor().position > state.stored.position && state.consumer.is_idle())
             .map(|(shard, state)| Task {
                 shard: *shard,
                 epoch: state.epoch,
-                stored: state.stored,
+                stored: state.stored.clone(),
                 events: Vec::new(),
                 cursor: state.consumer.cursor().clone(),
             })
@@ -406,12 +414,16 @@ impl Driver {
             return;
         }
         let tasks = Arc::new(behind);
-        if self.transact(tasks.clone()).await.0.is_ok() {
-            for task in tasks.iter() {
-                if let Some(state) = self.shards.get_mut(&task.shard) {
-                    state.stored = task.cursor.position;
+        match self.transact(tasks.clone()).await.0 {
+            Ok(()) => {
+                for task in tasks.iter() {
+                    if let Some(state) = self.shards.get_mut(&task.shard) {
+                        state.stored.clone_from(&task.cursor);
+                    }
                 }
             }
+            Err(error) if error.reason == FENCED => self.stale = true,
+            Err(error) => tracing::debug!(%error, "cursors were not stored"),
         }
     }
 }
@@ -430,8 +442,18 @@ impl Context {
         let moved = unit
             .tx
             .exec(
-                "UPDATE log_cursor SET incarnation = $3, position = $4, event_id = $5 WHERE source = $1 AND shard = $2 AND position = $6",
-                args![self.source, task.shard, &task.cursor.incarnation, task.cursor.position, &task.cursor.event_id, task.stored],
+                "UPDATE log_cursor SET incarnation = $3, position = $4, event_id = $5 \
+                 WHERE source = $1 AND shard = $2 AND position = $6 AND event_id = $7 AND incarnation = $8",
+                args![
+                    self.source,
+                    task.shard,
+                    &task.cursor.incarnation,
+                    task.cursor.position,
+                    &task.cursor.event_id,
+                    task.stored.position,
+                    &task.stored.event_id,
+                    &task.stored.incarnation
+                ],
             )
             .await?;
         if moved != 1 {

@@ -42,7 +42,9 @@ impl Progress {
     }
 
     pub(crate) fn start_source(&self, source: &'static str, cursors: Vec<i64>) {
-        self.0.cursors.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(source, watch::Sender::new(cursors));
+        let mut all = self.0.cursors.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Those who watch already go on watching.
+        all.entry(source).or_insert_with(|| watch::Sender::new(Vec::new())).send_replace(cursors);
     }
 
     pub(crate) fn consumed(&self, source: &str, shard: u32, position: i64) {

@@ -9,6 +9,9 @@ use store::args;
 
 use crate::log::Log;
 
+/// Positions left empty between two incarnations.
+const VOID: i64 = 100_000;
+
 /// What a rejoin did, or would do.
 #[derive(Debug, Default)]
 pub struct Rejoined {
@@ -47,12 +50,15 @@ pub async fn rejoin(log: &Log, cursors: Vec<Cursor>, dry_run: bool) -> Result<Re
                     if dry_run {
                         continue;
                     }
-                    // One position is left free, so that the new start differs from every cursor's own position.
-                    let start = highest + 1;
+                    // Far above every cursor: a consumer that took effect while the cursors were being asked stays below it.
+                    let start = highest + VOID;
+                    // An incarnation without events ends where the one before it did.
+                    let last = tx.row("SELECT MAX(position) FROM event_log WHERE shard = $1", args![shard]).await?;
+                    let end = last.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten().unwrap_or(0);
                     tx.exec(
                         "INSERT INTO log_incarnation (shard, number, incarnation, start, previous_end) \
                          SELECT $1, MAX(number) + 1, $2, $3, $4 FROM log_incarnation WHERE shard = $1",
-                        args![shard, &name, start, head],
+                        args![shard, &name, start, end],
                     )
                     .await?;
                     tx.exec("UPDATE log_head SET head = $2, event_id = NULL WHERE shard = $1", args![shard, start]).await?;

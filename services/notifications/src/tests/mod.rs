@@ -177,6 +177,7 @@ impl Rig {
             standing.mark_unchanged();
             heads.mark_unchanged();
             let mails = self.mails(case).await;
+            eprintln!("DBG {:?} {:?}", self.node.now(), mails);
             if wanted(&mails) {
                 return mails;
             }

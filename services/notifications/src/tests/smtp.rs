@@ -85,6 +85,7 @@ impl Catcher {
         write.write_all(b"220 catcher\r\n").await.ok()?;
         let mut reply = Reply::Take;
         while let Some(line) = lines.next_line().await.ok()? {
+            eprintln!("DBG < {line}");
             let answer = match line.split(' ').next().unwrap().to_ascii_uppercase().as_str() {
                 "MAIL" => {
                     reply = self.script.lock().unwrap().pop_front().unwrap_or(Reply::Take);

@@ -20,8 +20,8 @@ use tonic::{Request, Response, Status};
 
 use super::{Api, offers};
 
-/// How often the table is looked at without a bell.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often the table is looked at without a bell, and the token is checked again.
+const LOOK: Duration = Duration::from_secs(3);
 
 pub type Stream = Pin<Box<dyn futures::Stream<Item = Result<WatchOffersResponse, Status>> + Send>>;
 
@@ -55,6 +55,15 @@ impl Api {
 }
 
 impl Watch {
+    /// Why the caller may not watch any more. Not being able to ask is no reason to cut somebody off.
+    async fn revoked(&mut self) -> Option<Status> {
+        if self.caller.token_hash.is_empty() {
+            return None;
+        }
+        let authenticator = self.api.app.node.platform.peers.authenticator();
+        authenticator.holder(self.caller.token_hash.clone()).await.err().filter(|error| !error.is_transient()).map(status)
+    }
+
     /// Waits until there is a reason to look, and answers what has changed; None at the end.
     async fn next(&mut self) -> Option<Vec<Result<WatchOffersResponse, Status>>> {
         if self.failed {
@@ -63,7 +72,13 @@ impl Watch {
         loop {
             let mine = tokio::select! {
                 // The first tick comes at once.
-                _ = self.look.tick() => true,
+                _ = self.look.tick() => {
+                    if let Some(status) = self.revoked().await {
+                        self.failed = true;
+                        return Some(vec![Err(status)]);
+                    }
+                    true
+                }
                 bell = self.here.recv() => match bell {
                     Ok(worker) => worker == self.caller.principal.id,
                     Err(RecvError::Lagged(_)) => true,
