@@ -11,7 +11,9 @@
 pub mod ports;
 pub mod process;
 pub mod servers;
+pub mod smtp;
 mod spawn;
+pub mod suite;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

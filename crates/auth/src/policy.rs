@@ -67,6 +67,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.log.v1.EventLogService/ListDeadLetters", &[(Operator, Region)]),
     ("samtal.log.v1.EventLogService/ReplayDeadLetter", &[(Operator, Region)]),
     ("samtal.log.v1.EventLogService/DropDeadLetter", &[(Operator, Region)]),
+    ("samtal.log.v1.EventLogService/VerifyAudit", &[(Operator, Region)]),
     // intake: cases
     (
         "samtal.intake.v1.CaseService/GetEntryPoint",

@@ -117,12 +117,14 @@ impl Unit<'_> {
                     &audit.key,
                     audit.origin.principal_kind,
                     &audit.origin.principal_id,
-                    &audit.origin.action
+                    &audit.origin.action,
+                    crate::audit::new_salt()?
                 ]);
             }
             let sql = format!(
-                "INSERT INTO audit_log (shard, position, at, organisation, clinic, key, principal_kind, principal_id, action) VALUES {}",
-                values(1, some.len(), 9)
+                "INSERT INTO audit_log (shard, position, at, organisation, clinic, key, principal_kind, principal_id, action, salt) \
+                 VALUES {}",
+                values(1, some.len(), 10)
             );
             self.tx.exec(sql, args).await?;
         }

@@ -7,12 +7,15 @@
 //!   simulation in `tests/simulation` plays them against loss, crashes and restores.
 //! - [`lease`]: which replica may work on which shard. [`timers`]: what happens at a time.
 //! - [`dead_letter`]: events that can never take effect. [`rejoin`]: a log that was restored from a backup.
+//! - [`audit`]: seals that show whether an audit row was changed. [`housekeeping`]: what is kept for a while only.
 
 mod append;
+pub mod audit;
 pub mod committer;
 pub mod consumer;
 pub mod consumer_driver;
 pub mod dead_letter;
+pub mod housekeeping;
 pub mod lease;
 mod log;
 pub mod progress;

@@ -101,9 +101,20 @@ CREATE TABLE audit_log (
     principal_kind TEXT NOT NULL,
     principal_id TEXT NOT NULL,
     action TEXT NOT NULL,
+    -- Goes into the row's hash; erased with what the row is about, so that nothing can be guessed from the hash.
+    salt BYTEA,
     PRIMARY KEY (shard, position)
 );
 CREATE INDEX audit_log_key ON audit_log (key, at);
+-- One row per sealed audit row, chained in position order; see audit.rs.
+CREATE TABLE audit_seal (
+    shard BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    content_hash BYTEA NOT NULL,
+    chain_hash BYTEA NOT NULL,
+    sealed_at BIGINT NOT NULL,
+    PRIMARY KEY (shard, position)
+);
 -- The region's description, one row per organisation, as this service knows it.
 CREATE TABLE region_part (
     organisation TEXT PRIMARY KEY,

@@ -204,7 +204,8 @@ impl<'t> Unit<'t> {
         Ok(())
     }
 
-    /// Turns `key`'s events into tombstones at their positions and forgets the answers that were kept for it.
+    /// Turns `key`'s events into tombstones at their positions, forgets the answers that were kept for it, and the salts of
+    /// its audit rows: these stay, and so does the chain over them.
     pub async fn erase_key(&mut self, key: Id) -> Result<()> {
         let key = key.to_string();
         let rows = self.tx.rows("SELECT shard, position, envelope FROM event_log WHERE key = $1 ORDER BY position", args![&key]).await?;
@@ -220,6 +221,7 @@ impl<'t> Unit<'t> {
                 .await?;
         }
         self.tx.exec("DELETE FROM idempotency WHERE key = $1", args![&key]).await?;
+        self.tx.exec("UPDATE audit_log SET salt = NULL WHERE key = $1", args![&key]).await?;
         Ok(())
     }
 

@@ -72,6 +72,9 @@ impl Node {
         let leases = self.leases("relay", self.log.shards());
         let relay = log::relay_driver::run(self.log.clone(), self.platform.bus.clone(), leases, self.platform.shutdown.clone());
         self.platform.tasks.spawn(relay);
+        let leases = self.leases(log::audit::DUTY, self.log.shards());
+        self.platform.tasks.spawn(log::audit::run(self.log.clone(), leases, self.platform.shutdown.clone()));
+        self.platform.tasks.spawn(log::housekeeping::run(self.log.clone(), self.platform.shutdown.clone()));
         if self.platform.replica.is_some() {
             self.platform.tasks.spawn(self.region.clone().follow(self.log.db().clone(), self.platform.shutdown.clone()));
             self.platform.tasks.spawn(follow_clock(self.clone()));

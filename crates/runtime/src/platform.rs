@@ -33,7 +33,8 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Opens `service`'s database, migrates it, and starts its committer, its relay and its copy of the region.
+    /// Opens `service`'s database, migrates it, and starts its committer, its relay, its audit's sealer and its copy of
+    /// the region.
     pub async fn node(&self, service: &'static str, steps: &[Migration], check: Check) -> Result<Node> {
         let db = Db::open(&self.store, service).await?;
         if let Some(now) = db.now().await? {

@@ -29,8 +29,9 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_RESPONSE),
     );
-    let intake = events::Intake { region: node.region.clone(), email: outbox.is_open() };
-    let handlers: Vec<Arc<dyn log::Handler>> = vec![Arc::new(intake), Arc::new(events::Routing)];
+    let first_start = store::first_start(node.db()).await?;
+    let intake = events::Intake { region: node.region.clone(), email: outbox.is_open(), first_start };
+    let handlers: Vec<Arc<dyn log::Handler>> = vec![Arc::new(intake), Arc::new(events::Routing { first_start })];
     for handler in &handlers {
         node.consume(handler.clone())?;
     }

@@ -83,6 +83,13 @@ enum Command {
         #[command(subcommand)]
         command: DeadLetterCommand,
     },
+    /// Find audit rows that were changed, removed or added since they were sealed
+    VerifyAudit {
+        /// A service, or all
+        service: String,
+        #[command(flatten)]
+        to: Target,
+    },
     /// Print every setting with its default
     Config,
 }
@@ -169,6 +176,7 @@ pub async fn run() -> Result<ExitCode> {
         Command::Simulate { what: _, embedded, cases, seed, json, to } => simulate(embedded, cases, seed, json, &to).await,
         Command::Log { command: LogCommand::Rejoin { service, dry_run, to } } => rejoin(&service, dry_run, &to).await,
         Command::DeadLetters { command } => dead_letters(command).await,
+        Command::VerifyAudit { service, to } => verify_audit(&service, &to).await,
         Command::Config => {
             print!("{DEFAULTS}");
             Ok(ExitCode::SUCCESS)
@@ -382,6 +390,23 @@ async fn dead_letters(command: DeadLetterCommand) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn verify_audit(service: &str, to: &Target) -> Result<ExitCode> {
+    let services = match SERVICES.iter().position(|one| *one == service) {
+        Some(one) => SERVICES.get(one..=one).unwrap_or_default(),
+        None if service == "all" => &SERVICES,
+        None => return Err(Error::invalid("service", format!("must be all or one of {}", SERVICES.join(", ")))),
+    };
+    let client = to.connect().await?;
+    let mut clean = true;
+    for service in services {
+        let report = operate::verify_audit(&client, service).await?;
+        println!("{service}: {}", operate::audit_line(&report, Clock::system().now()));
+        report.faults.iter().for_each(|fault| println!("  {fault}"));
+        clean &= report.faults.is_empty();
+    }
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn simulate(embedded: bool, cases: usize, seed: u64, json: bool, to: &Target) -> Result<ExitCode> {

@@ -49,3 +49,34 @@ pub fn with_token(channel: Channel, token: &str) -> Result<Client> {
 pub fn operator_token(secret: &Secret, clock: &Clock) -> String {
     secret.service_token(rpc::authenticate::OPERATOR, clock.now() + Duration::from_secs(3600))
 }
+
+/// Connections to every service: one address for all, or one for each.
+#[derive(Clone)]
+pub struct Clients {
+    all: Client,
+    own: std::collections::BTreeMap<String, Client>,
+}
+
+impl From<&Client> for Clients {
+    fn from(all: &Client) -> Self {
+        Self { all: all.clone(), own: std::collections::BTreeMap::new() }
+    }
+}
+
+impl From<&Self> for Clients {
+    fn from(same: &Self) -> Self {
+        same.clone()
+    }
+}
+
+impl Clients {
+    /// `service` answers at an address of its own.
+    pub fn with(mut self, service: &str, client: Client) -> Self {
+        self.own.insert(service.to_owned(), client);
+        self
+    }
+
+    pub fn of(&self, service: &str) -> Client {
+        self.own.get(service).unwrap_or(&self.all).clone()
+    }
+}

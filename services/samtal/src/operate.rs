@@ -1,13 +1,19 @@
-//! The operator's tools: rejoin a restored log, look after dead letters.
+//! The operator's tools: rejoin a restored log, look after dead letters, verify the audit log.
 
-use kernel::{Error, Result};
+use std::time::Duration;
+
+use kernel::{Error, Result, Time};
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::log::{
     Cursor, DropDeadLetterRequest, ListCursorsRequest, ListDeadLettersRequest, RejoinRequest, RejoinResponse, ReplayDeadLetterRequest,
+    VerifyAuditRequest, VerifyAuditResponse,
 };
 
 use crate::client::Client;
 use crate::suite::SERVICES;
+
+/// A large audit log takes a while; nobody gets a longer deadline.
+const VERIFY_DEADLINE: Duration = Duration::from_secs(120);
 
 fn failed(status: tonic::Status) -> Error {
     rpc::status::error(&status)
@@ -62,4 +68,25 @@ pub async fn settle(client: &Client, service: &str, event_id: &str, drop: bool) 
     } else {
         Ok(log.replay_dead_letter(ReplayDeadLetterRequest { service, event_id }).await.map_err(failed)?.into_inner().replayed)
     }
+}
+
+/// Compares `service`'s audit log with its seals.
+pub async fn verify_audit(client: &Client, service: &str) -> Result<VerifyAuditResponse> {
+    let mut request = tonic::Request::new(VerifyAuditRequest { service: service.to_owned() });
+    request.set_timeout(VERIFY_DEADLINE);
+    let mut log = EventLogServiceClient::new(client.clone());
+    Ok(log.verify_audit(request).await.map_err(|status| Error { message: format!("{service}: {}", status.message()), ..failed(status) })?.into_inner())
+}
+
+/// What a verification found, in one line without the faults.
+pub fn audit_line(report: &VerifyAuditResponse, now: Time) -> String {
+    let age = match proto::from_timestamp("oldest_unsealed_at", report.oldest_unsealed_at.as_ref()) {
+        Ok(Some(oldest)) => format!(" (the oldest for {} s)", now.since(oldest).as_secs()),
+        _ => String::new(),
+    };
+    let verdict = match report.faults.len() {
+        0 => "as sealed".to_owned(),
+        faults => format!("{faults} faults"),
+    };
+    format!("{} audit rows, {} sealed, {} not yet{age}, {} erased: {verdict}", report.rows, report.sealed, report.unsealed, report.erased)
 }

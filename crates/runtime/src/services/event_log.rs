@@ -10,7 +10,7 @@ use proto::log::event_log_service_server::EventLogService;
 use proto::log::{
     Cursor, DropDeadLetterRequest, DropDeadLetterResponse, HeadsRequest, HeadsResponse, ListCursorsRequest, ListCursorsResponse,
     ListDeadLettersRequest, ListDeadLettersResponse, ReadRequest, ReadResponse, RejoinRequest, RejoinResponse, ReplayDeadLetterRequest,
-    ReplayDeadLetterResponse, WatchRequest, WatchResponse,
+    ReplayDeadLetterResponse, VerifyAuditRequest, VerifyAuditResponse, WatchRequest, WatchResponse,
 };
 use rpc::{Answer, caller, status};
 use tonic::Request;
@@ -121,5 +121,21 @@ impl EventLogService for EventLog {
         let request = request.into_inner();
         let replayed = self.settle(&request.service, request.event_id, Remedy::Drop).await.map_err(status)?;
         Ok(DropDeadLetterResponse { replayed }.into())
+    }
+    async fn verify_audit(&self, request: Request<VerifyAuditRequest>) -> Answer<VerifyAuditResponse> {
+        let node = self.node(&request.into_inner().service).map_err(status)?;
+        let report = log::audit::verify(node.db()).await.map_err(status)?;
+        if !report.faults.is_empty() {
+            tracing::error!(service = node.service, faults = report.faults.len(), "the audit log is not as it was sealed");
+        }
+        Ok(VerifyAuditResponse {
+            rows: report.rows,
+            sealed: report.sealed,
+            unsealed: report.unsealed,
+            oldest_unsealed_at: report.oldest_unsealed_at.map(proto::timestamp),
+            erased: report.erased,
+            faults: report.faults,
+        }
+        .into())
     }
 }

@@ -9,8 +9,8 @@ use runtime::case_facts::Facts;
 
 use super::deliver;
 use crate::domain::delivery::{Delivery, State};
-use crate::store::notifications::{self, Channel, Notification, RecipientKind};
 use crate::store::contacts;
+use crate::store::notifications::{self, Channel, Notification, RecipientKind};
 
 /// An answer waits for a visitor who has no screen open. One notification per absence, however many answers.
 pub async fn answer_waits(unit: &mut Unit<'_>, region: &Region, facts: &Facts, email: bool) -> Result<()> {
@@ -46,7 +46,14 @@ pub async fn answer_waits(unit: &mut Unit<'_>, region: &Region, facts: &Facts, e
 }
 
 /// Something to show on the recipient's pages, from now on.
-pub async fn in_app(unit: &mut Unit<'_>, case: Id, scope: &Scope, recipient_kind: RecipientKind, recipient: &str, kind: &str) -> Result<()> {
+pub async fn in_app(
+    unit: &mut Unit<'_>,
+    case: Id,
+    scope: &Scope,
+    recipient_kind: RecipientKind,
+    recipient: &str,
+    kind: &str,
+) -> Result<()> {
     let mut new = Notification {
         delivery: Delivery { id: Id::new(unit.now), state: State::Pending, tries: 1, due_at: unit.now, wanted: true },
         case,

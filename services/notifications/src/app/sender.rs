@@ -89,7 +89,9 @@ pub fn start(node: &Node) -> Result<Outbox> {
 
 /// `smtps://` is TLS from the start; `smtp://` asks for it where it is offered, but never on the way to this very machine.
 fn transport(url: &str) -> Result<Transport> {
-    let wrong = |why: &dyn std::fmt::Display| Error::invalid("smtp", format!("is not an address such as smtp://HOST:PORT or smtps://USER:PASSWORD@HOST: {why}"));
+    let wrong = |why: &dyn std::fmt::Display| {
+        Error::invalid("smtp", format!("is not an address such as smtp://HOST:PORT or smtps://USER:PASSWORD@HOST: {why}"))
+    };
     let plain = url.strip_prefix("smtp://");
     let asks = plain.is_some_and(|rest| !is_loopback(rest)) && !url.contains("tls=");
     let url = match (asks, url.contains('?')) {

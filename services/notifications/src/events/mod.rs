@@ -1,7 +1,11 @@
-//! What others' events mean here. Both consumers begin with what happens from now on: history is never mailed.
+//! What others' events mean here.
+//!
+//! Both consumers begin with the oldest event, because a case that was opened before the first start, or in its first
+//! moments, must be known too; but nobody is told of what happened before the first start. To begin at the head would
+//! lose whatever comes between the source's first commit and this service's first look at it.
 
 use futures::future::BoxFuture;
-use kernel::{Code, Error, Id, Result};
+use kernel::{Code, Error, Id, Result, Time};
 use log::{Handler, Scope, Unit};
 use proto::intake::SenderKind;
 use proto::log::Envelope;
@@ -15,11 +19,17 @@ fn broken(error: impl std::fmt::Display) -> Error {
     Error::internal(format!("an event's payload cannot be read: {error}"))
 }
 
+/// Whether `event` happened before this service first started.
+fn is_history(event: &Envelope, first_start: Time) -> bool {
+    matches!(proto::from_timestamp("occurred_at", event.occurred_at.as_ref()), Ok(Some(at)) if at < first_start)
+}
+
 /// Intake's events.
 pub struct Intake {
     pub region: RegionStore,
     /// Whether there is a mail server.
     pub email: bool,
+    pub first_start: Time,
 }
 
 impl Handler for Intake {
@@ -29,10 +39,6 @@ impl Handler for Intake {
 
     fn wants(&self, event_type: &str) -> bool {
         case_facts::wants(event_type) || event_type == intake::MessagePosted::TYPE || event_type == intake::VisitorReturned::TYPE
-    }
-
-    fn starts_at_head(&self) -> bool {
-        true
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {
@@ -46,8 +52,8 @@ impl Handler for Intake {
                 return away::visitor_back(unit, case).await;
             }
             match event.event::<intake::MessagePosted>().map_err(broken)? {
-                Some(posted) => self.posted(unit, case, &posted).await,
-                None => Ok(()),
+                Some(posted) if !is_history(event, self.first_start) => self.posted(unit, case, &posted).await,
+                _ => Ok(()),
             }
         })
     }
@@ -61,7 +67,7 @@ impl Intake {
                 // An erased case has no visitor any more.
                 Ok(facts) if facts.visitor.is_empty() => Ok(()),
                 Ok(facts) => away::answer_waits(unit, &self.region.get(), &facts, self.email).await,
-                // Opened before this service first began to listen.
+                // Unknown cases have nobody to tell: theirs is a tombstone that came late.
                 Err(error) if error.code == Code::NotFound => Ok(()),
                 Err(error) => Err(error),
             },
@@ -71,7 +77,9 @@ impl Intake {
 }
 
 /// Routing's events.
-pub struct Routing;
+pub struct Routing {
+    pub first_start: Time,
+}
 
 impl Handler for Routing {
     fn source(&self) -> &'static str {
@@ -82,14 +90,11 @@ impl Handler for Routing {
         case_facts::wants(event_type) || event_type == routing::CaseOffered::TYPE
     }
 
-    fn starts_at_head(&self) -> bool {
-        true
-    }
-
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             case_facts::apply(unit, event).await?;
-            let Some(offered) = event.event::<routing::CaseOffered>().map_err(broken)?.filter(|_| !event.erased) else { return Ok(()) };
+            let offered = event.event::<routing::CaseOffered>().map_err(broken)?;
+            let Some(offered) = offered.filter(|_| !event.erased && !is_history(event, self.first_start)) else { return Ok(()) };
             let scope = Scope { organisation: event.organisation_id.clone(), clinic: event.clinic_id.clone(), practice: event.practice };
             let case = Id::parse("key", &event.key)?;
             away::in_app(unit, case, &scope, RecipientKind::Worker, &offered.worker_id, "offer").await

@@ -11,7 +11,8 @@ pub struct Contact {
 
 pub async fn get(tx: &mut Tx, case: Id) -> Result<Option<Contact>> {
     let row = tx.row("SELECT email, language FROM contact WHERE case_id = $1", args![case]).await?;
-    row.map(|row| Ok(Contact { email: row.text(0)?, language: Language::from_code(&row.text(1)?).unwrap_or(Language::English) })).transpose()
+    row.map(|row| Ok(Contact { email: row.text(0)?, language: Language::from_code(&row.text(1)?).unwrap_or(Language::English) }))
+        .transpose()
 }
 
 pub async fn put(tx: &mut Tx, case: Id, email: &str, language: Language) -> Result<()> {

@@ -3,9 +3,16 @@
 pub mod contacts;
 pub mod notifications;
 
-use store::Migration;
+use kernel::{Error, Result, Time};
+use store::{Db, Migration, args};
 
 pub const MIGRATIONS: &[Migration] = &[runtime::case_facts::MIGRATION, NOTIFICATIONS];
+
+/// When this service's database was made: nobody is told of what happened before.
+pub async fn first_start(db: &Db) -> Result<Time> {
+    let row = db.row("SELECT applied_at FROM schema_migration WHERE name = $1", args![NOTIFICATIONS.name]).await?;
+    row.ok_or_else(|| Error::internal("the database is not migrated"))?.time(0)
+}
 
 const NOTIFICATIONS: Migration = Migration {
     name: "notifications_0001",

@@ -123,7 +123,13 @@ pub async fn lock_open_mails(tx: &mut Tx, case: Id) -> Result<Vec<Notification>>
 }
 
 /// A recipient's notifications, newest first; of one case, or of all.
-pub async fn of_recipient(db: &Db, organisation: &str, kind: RecipientKind, recipient: &str, case: Option<Id>) -> Result<Vec<Notification>> {
+pub async fn of_recipient(
+    db: &Db,
+    organisation: &str,
+    kind: RecipientKind,
+    recipient: &str,
+    case: Option<Id>,
+) -> Result<Vec<Notification>> {
     let rows = match case {
         Some(case) => {
             let sql = select!(

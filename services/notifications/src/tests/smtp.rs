@@ -85,7 +85,6 @@ impl Catcher {
         write.write_all(b"220 catcher\r\n").await.ok()?;
         let mut reply = Reply::Take;
         while let Some(line) = lines.next_line().await.ok()? {
-            eprintln!("DBG < {line}");
             let answer = match line.split(' ').next().unwrap().to_ascii_uppercase().as_str() {
                 "MAIL" => {
                     reply = self.script.lock().unwrap().pop_front().unwrap_or(Reply::Take);
@@ -130,7 +129,8 @@ impl Catcher {
 pub fn header(mail: &str, name: &str) -> String {
     let (headers, _) = mail.split_once("\n\n").unwrap();
     let unfolded = headers.replace("\n ", " ");
-    let line = unfolded.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_else(|| panic!("no {name} in {mail}"));
+    let line =
+        unfolded.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_else(|| panic!("no {name} in {mail}"));
     let decode = |word: &str| match word.strip_prefix("=?utf-8?b?").and_then(|rest| rest.strip_suffix("?=")) {
         Some(encoded) => String::from_utf8(base64::engine::general_purpose::STANDARD.decode(encoded).unwrap()).unwrap(),
         None => word.to_owned(),

@@ -141,6 +141,8 @@ impl<'a> Paced<'a> {
         while self.agenda.peek().is_some_and(|Reverse((time, _))| *time <= now) {
             due.extend(self.agenda.pop().map(|Reverse((_, action))| action));
         }
+        // A visitor may leave in the moment in which a worker accepts: then the worker finds the case closed.
+        due.retain(|action| !action.case().and_then(|case| self.running.get(case)).is_some_and(|running| running.over));
         let work = due.into_iter().map(|action| {
             let deed = Deed {
                 actors: self.actors.clone(),

@@ -28,7 +28,9 @@ use crate::suite::{Parts, SERVICES, Suite, listen};
 
 /// Monday 7 March 2022, midnight in Sweden: the first of nine weeks.
 const START: Time = Time::from_secs(1_646_607_600);
-const WEEKS: u64 = 9;
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+/// Nine weeks later.
+const END: Time = Time::from_secs(1_646_607_600 + 9 * 7 * 86_400);
 /// How long the suite's projections may lag before its figures count as wrong.
 const LAG: Duration = Duration::from_secs(30);
 
@@ -75,8 +77,9 @@ pub async fn run(settings: &Settings) -> Result<Outcome> {
             let organisation = places::organisation()?;
             apply(&address, &operator, organisation.clone()).await?;
             let actors = Arc::new(Actors::new(&address, &operator, &organisation, settings.seed).await?);
-            let hours = hours(&actors, &organisation).await?;
-            let planned = plan(&organisation, &hours, settings.cases, settings.seed);
+            let planned = plan(&organisation, &hours(&actors, &organisation, END).await?, settings.cases, settings.seed);
+            // Who came on the last day is answered in the week after.
+            let hours = hours(&actors, &organisation, END + WEEK).await?;
             let progress = Progress::new(planned.len(), settings.quiet);
             Paced::new(actors.clone(), &suite, planned, &hours, &workers(&organisation)).await?.play(&progress).await?;
             progress.done();
@@ -94,7 +97,7 @@ pub async fn run(settings: &Settings) -> Result<Outcome> {
             let hours: Vec<Hours> = organisation
                 .entry_points
                 .iter()
-                .map(|door| Hours { entry_point: door.id.clone(), clinic: door.clinic.clone(), open: vec![(START, START + Duration::from_secs(WEEKS * 7 * 86_400))] })
+                .map(|door| Hours { entry_point: door.id.clone(), clinic: door.clinic.clone(), open: vec![(START, END)] })
                 .collect();
             let planned = plan(&organisation, &hours, settings.cases, settings.seed);
             let progress = Progress::new(planned.len(), settings.quiet);
@@ -122,9 +125,8 @@ async fn apply(address: &str, operator: &str, organisation: Organisation) -> Res
 }
 
 /// Opening hours as the suite itself tells them, on the days on which each clinic is live.
-async fn hours(actors: &Actors, organisation: &Organisation) -> Result<Vec<Hours>> {
+async fn hours(actors: &Actors, organisation: &Organisation, end: Time) -> Result<Vec<Hours>> {
     let zone = jiff::tz::TimeZone::get(&organisation.timezone).map_err(|error| Error::internal(error.to_string()))?;
-    let end = START + Duration::from_secs(WEEKS * 7 * 86_400);
     let mut all = Vec::new();
     for door in &organisation.entry_points {
         let live_from = match organisation.clinic(&door.clinic).and_then(|clinic| clinic.live_from) {

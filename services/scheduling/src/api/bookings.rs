@@ -8,8 +8,8 @@ use kernel::{Error, Id, Result};
 use log::unit::Once;
 use log::{Receipt, Unit};
 use proto::scheduling::{
-    Booking, CancelBookingRequest, CancelBookingResponse, ConfirmBookingRequest, ConfirmBookingResponse, GetBookingRequest, GetBookingResponse,
-    ListBookingsRequest, ListBookingsResponse,
+    Booking, CancelBookingRequest, CancelBookingResponse, ConfirmBookingRequest, ConfirmBookingResponse, GetBookingRequest,
+    GetBookingResponse, ListBookingsRequest, ListBookingsResponse,
 };
 use region::Region;
 use rpc::Caller;
@@ -35,7 +35,8 @@ pub async fn confirm(node: &Node, request: Request<ConfirmBookingRequest>) -> Re
     let may_name = caller.role() != Role::Visitor || request.external_ref.is_empty();
     found.check(may_name, "external_ref", "is set by staff and integrators only");
     found.done()?;
-    let (booking, receipt) = Change { caller, once, id, command: Command::Confirm, external_ref: request.external_ref }.commit(node).await?;
+    let (booking, receipt) =
+        Change { caller, once, id, command: Command::Confirm, external_ref: request.external_ref }.commit(node).await?;
     Ok(rpc::caller::reply(SERVICE, ConfirmBookingResponse { booking: Some(booking) }, &receipt))
 }
 

@@ -80,7 +80,9 @@ fn free(
         some.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
         let room = page - found.len();
         found.extend(
-            some.into_iter().take(room).map(|(_, resource, time)| super::slot_of(region, &resource.id, &resource.clinic, resource.channel, time)),
+            some.into_iter()
+                .take(room)
+                .map(|(_, resource, time)| super::slot_of(region, &resource.id, &resource.clinic, resource.channel, time)),
         );
         from = step.1;
     }

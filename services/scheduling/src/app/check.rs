@@ -25,7 +25,9 @@ pub fn problems(region: &Region, now: Time) -> Vec<(String, String)> {
         let used: BTreeSet<&str> = organisation.entry_points.iter().map(|entry_point| entry_point.calendar.as_str()).collect();
         for (j, calendar) in organisation.calendars.iter().enumerate() {
             if used.contains(calendar.id.as_str()) && !opens(organisation, calendar, now) {
-                let wrong = format!("does not open once in the next {SEARCH_DAYS} days, and an entry point uses it; give it hours or exceptions that come");
+                let wrong = format!(
+                    "does not open once in the next {SEARCH_DAYS} days, and an entry point uses it; give it hours or exceptions that come"
+                );
                 problems.push((format!("organisations[{i}].calendars[{j}]"), wrong));
             }
         }

@@ -102,7 +102,8 @@ pub async fn lock_resource(tx: &mut Tx, resource: &str) -> Result<()> {
 
 /// The held and confirmed bookings that meet `slot`, locked. A hold among them may be over.
 pub async fn lock_meeting(tx: &mut Tx, slot: &Slot) -> Result<Vec<Record>> {
-    let sql = select!("resource = $1 AND starts_at < $3 AND ends_at > $2 AND state IN ('held', 'confirmed') ORDER BY starts_at, id FOR UPDATE");
+    let sql =
+        select!("resource = $1 AND starts_at < $3 AND ends_at > $2 AND state IN ('held', 'confirmed') ORDER BY starts_at, id FOR UPDATE");
     records(&tx.rows(sql, args![&slot.resource, slot.from, slot.to]).await?)
 }
 
@@ -130,10 +131,7 @@ pub async fn insert(tx: &mut Tx, record: &Record) -> Result<()> {
     let (booking, slot) = (&record.booking, &record.booking.slot);
     let (state, held_until) = columns(booking.state);
     let claimed = tx
-        .exec(
-            "INSERT INTO booked_slot (resource, starts_at, booking_id) VALUES ($1,$2,$3)",
-            args![&slot.resource, slot.from, booking.id],
-        )
+        .exec("INSERT INTO booked_slot (resource, starts_at, booking_id) VALUES ($1,$2,$3)", args![&slot.resource, slot.from, booking.id])
         .await;
     if let Err(error) = claimed {
         return Err(if store::is_unique(&error, "booked_slot") { Refusal::SlotTaken.into() } else { error });

@@ -86,7 +86,9 @@ async fn what_belongs_to_others_does_not_exist() {
         assert_eq!((found.code(), found.message()), (tonic::Code::NotFound, missing.message()));
         assert_eq!(rig.cancel(&stranger, &held.booking_id).await.unwrap_err().code(), tonic::Code::NotFound);
     }
-    for (caller, case, resource) in [(worker("bo", "one", "sea"), case, "chair"), (anna(), nowhere, "chair"), (anna(), case, "stol"), (anna(), case, "none")] {
+    for (caller, case, resource) in
+        [(worker("bo", "one", "sea"), case, "chair"), (anna(), nowhere, "chair"), (anna(), case, "stol"), (anna(), case, "none")]
+    {
         assert_eq!(rig.hold(&caller, case, resource, NINE).await.unwrap_err().code(), tonic::Code::NotFound, "{resource}");
     }
 }
@@ -137,7 +139,8 @@ async fn a_closed_case_gives_up_its_holds_and_keeps_its_bookings() {
     assert_eq!(rig.get(&anna(), &booked.booking_id).await.unwrap().state(), wire::BookingState::Confirmed);
 
     let message = wire::ListBookingsRequest { case_id: case.to_string() };
-    let list = rig.api.list_bookings(request("samtal.scheduling.v1.SchedulingService/ListBookings", &visitor(case), message)).await.unwrap();
+    let list =
+        rig.api.list_bookings(request("samtal.scheduling.v1.SchedulingService/ListBookings", &visitor(case), message)).await.unwrap();
     assert_eq!(list.into_inner().bookings.len(), 2);
 }
 
@@ -146,7 +149,8 @@ async fn erasing_a_case_forgets_what_names_the_visitor() {
     let rig = Rig::new().await;
     let case = rig.case(1).await;
     let booked = rig.hold(&anna(), case, "video", NINE).await.unwrap();
-    let message = wire::ConfirmBookingRequest { request_id: "r1".into(), booking_id: booked.booking_id.clone(), external_ref: "canary-7".into() };
+    let message =
+        wire::ConfirmBookingRequest { request_id: "r1".into(), booking_id: booked.booking_id.clone(), external_ref: "canary-7".into() };
     rig.api.confirm_booking(request("samtal.scheduling.v1.SchedulingService/ConfirmBooking", &anna(), message)).await.unwrap();
     rig.intake(case, &intake::CaseErased {}).await;
     assert_eq!(rig.count("SELECT COUNT(*) FROM booking WHERE external_ref <> ''").await, 0);

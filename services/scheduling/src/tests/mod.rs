@@ -169,7 +169,12 @@ impl Rig {
     }
 
     async fn hold(&self, caller: &Principal, case: Id, resource: &str, local: &str) -> Result<wire::Booking, Status> {
-        let request = wire::HoldSlotRequest { case_id: case.to_string(), resource_id: resource.into(), starts_at: stamp(local), ..Default::default() };
+        let request = wire::HoldSlotRequest {
+            case_id: case.to_string(),
+            resource_id: resource.into(),
+            starts_at: stamp(local),
+            ..Default::default()
+        };
         self.hold_as(caller, request).await
     }
 

@@ -29,7 +29,8 @@ async fn a_door_says_whether_it_is_open_and_why_not() {
     assert_eq!(opening(&rig, "days", "2026-04-06T09:00").await.unwrap().closed_reason, "annandag påsk");
     let always = opening(&rig, "always", "2026-04-06T03:00").await.unwrap();
     assert_eq!((always.open, always.closes_at), (true, None));
-    let now = rig.api.get_opening(request(OPENING, &anna(), wire::GetOpeningRequest { calendar_id: "days".into(), at: None })).await.unwrap();
+    let now =
+        rig.api.get_opening(request(OPENING, &anna(), wire::GetOpeningRequest { calendar_id: "days".into(), at: None })).await.unwrap();
     assert_eq!(now.into_inner().next_opening_at, stamp("2026-03-02T08:00"));
     assert_eq!(opening(&rig, "none", "2026-03-02T09:00").await.unwrap_err().code(), tonic::Code::NotFound);
     assert_eq!(fields(&opening(&rig, "", "2026-03-02T09:00").await.unwrap_err()), ["calendar_id"]);
@@ -44,7 +45,11 @@ async fn openings_are_listed_in_a_window_that_makes_sense() {
     };
     let monday = list(window("2026-03-02T09:00", "2026-03-03T00:00")).await.unwrap();
     assert_eq!(monday, [window("2026-03-02T09:00", "2026-03-02T12:00").unwrap(), window("2026-03-02T13:00", "2026-03-02T15:00").unwrap()]);
-    assert_eq!(list(window("2026-03-01T00:00", "2026-06-09T00:00")).await.unwrap().len(), 14 * 2 + 13, "one Monday and one Tuesday are closed");
+    assert_eq!(
+        list(window("2026-03-01T00:00", "2026-06-09T00:00")).await.unwrap().len(),
+        14 * 2 + 13,
+        "one Monday and one Tuesday are closed"
+    );
     for (wrong, field) in [
         (None, "window"),
         (Some(wire::Interval::default()), "window.from"),

@@ -1,0 +1,35 @@
+//! The suite as a whole: every promise that needs more than one service, on both stacks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+/// Makes two tests of an async function that takes a `Stack`: one per stack.
+macro_rules! on_both_stacks {
+    ($($name:ident),+ $(,)?) => {
+        $(mod $name {
+            use samtal_tests::suite::Stack;
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn embedded() {
+                super::$name(Stack::Embedded).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn region() {
+                super::$name(Stack::Region).await;
+            }
+        })+
+    };
+}
+
+mod afterwards;
+mod conversation;
+mod doors;
+mod dynamic;
+mod journey;
+mod tables;
+mod tenants;
