@@ -86,6 +86,7 @@ impl Setup {
     }
 
     pub async fn start(self) -> TestSuite {
+        tell();
         let (folder, database, nats) = match self.stack {
             Stack::Embedded => (Some(tempfile::tempdir().expect("a folder")), String::new(), None),
             Stack::Region => {
@@ -262,7 +263,7 @@ impl TestSuite {
             clinic_ids: Vec::new(),
         };
         let request = IssueTokenRequest {
-            request_id: format!("token-{id}"),
+            request_id: format!("token-{organisation}-{id}"),
             principal: Some(principal),
             ttl_seconds: 366 * 86_400,
         };
@@ -328,6 +329,16 @@ pub fn region_yaml() -> String {
     let (_, alfa) = ALFA.split_once('\n').expect("a first comment");
     let (_, beta) = beta.split_once('\n').expect("a first comment");
     format!("region: Testregionen\norganisations:\n{alfa}{beta}")
+}
+
+/// With `SAMTAL_TEST_LOG=debug` (or any other filter) the suites of this process say what they do.
+fn tell() {
+    static STARTED: std::sync::OnceLock<Option<telemetry::Telemetry>> = std::sync::OnceLock::new();
+    STARTED.get_or_init(|| {
+        let filter = std::env::var("SAMTAL_TEST_LOG").ok()?;
+        let settings = telemetry::Settings { filter, service: "tests".to_owned(), ..telemetry::Settings::default() };
+        telemetry::start(&settings).ok()
+    });
 }
 
 fn organisation_of(id: &str) -> &str {

@@ -130,7 +130,8 @@ pub(crate) async fn seal(log: &Log, leases: &Leases, hurry: &CancellationToken) 
 
 /// Seals the next rows of `shard`, up to `head`. They are read and hashed before the transaction, which only writes.
 async fn seal_some(log: &Log, leases: &Leases, shard: u32, epoch: i64, head: i64) -> Result<usize> {
-    let last = log.db().row("SELECT position, chain_hash FROM audit_seal WHERE shard = $1 ORDER BY position DESC LIMIT 1", args![shard]).await?;
+    let last =
+        log.db().row("SELECT position, chain_hash FROM audit_seal WHERE shard = $1 ORDER BY position DESC LIMIT 1", args![shard]).await?;
     let (last, mut previous) = match last {
         Some(row) => (row.int(0)?, row.get::<Vec<u8>>(1)?),
         None => (0, START.to_vec()),
@@ -168,8 +169,10 @@ async fn seal_some(log: &Log, leases: &Leases, shard: u32, epoch: i64, head: i64
                     for (position, content_hash, chain_hash) in some {
                         args.extend(args![shard, *position, content_hash.clone(), chain_hash.clone(), now]);
                     }
-                    let sql =
-                        format!("INSERT INTO audit_seal (shard, position, content_hash, chain_hash, sealed_at) VALUES {}", values(1, some.len(), 5));
+                    let sql = format!(
+                        "INSERT INTO audit_seal (shard, position, content_hash, chain_hash, sealed_at) VALUES {}",
+                        values(1, some.len(), 5)
+                    );
                     tx.exec(sql, args).await?;
                 }
                 Ok(())

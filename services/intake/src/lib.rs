@@ -8,6 +8,7 @@ mod app;
 pub mod domain;
 mod events;
 mod store;
+mod wire;
 
 use std::sync::Arc;
 

@@ -16,6 +16,9 @@ const DOMAIN_MAY_USE: &[&str] = &[
     "core",
     "alloc",
     "serde",
+    // Calendars and holidays: pure computation.
+    "jiff",
+    "computus",
     "proptest",
     "super",
     "self",

@@ -310,7 +310,7 @@ async fn a_revoked_token_ends_its_streams() {
     let subscribe = proto::intake::SubscribeRequest { case_id: visitor.case_id.clone(), after_seq: 0 };
     let mut screen = anna.conversations().subscribe(subscribe).await.unwrap().into_inner();
     let request = proto::access::IssueTokenRequest {
-        request_id: "token-alfa.anna".into(),
+        request_id: "token-alfa-alfa.anna".into(),
         principal: Some(proto::access::Principal {
             kind: proto::access::PrincipalKind::Worker.into(),
             id: "alfa.anna".into(),

@@ -6,6 +6,10 @@ use store::{Args, Db};
 use super::*;
 use crate::{Committer, Origin, Scope, Settings};
 
+/// To shard $1, position $2.
+const COPY_OF_SECOND_ROW: &str = "INSERT INTO audit_log (shard, position, at, organisation, clinic, key, principal_kind, principal_id, action, salt) \
+     SELECT $1, $2, at, organisation, clinic, key, principal_kind, principal_id, action, salt FROM audit_log WHERE shard = 0 AND position = 2";
+
 struct Rig {
     log: Log,
     committer: Committer,
@@ -81,7 +85,10 @@ async fn what_was_sealed_verifies_and_is_sealed_once() {
     assert_eq!(rig.seal().await, 0);
     rig.write(3).await;
     let report = rig.verify().await;
-    assert_eq!(report, Report { rows: 703, sealed: 700, unsealed: 3, oldest_unsealed_at: Some(rig.log.clock().now()), ..Report::default() });
+    assert_eq!(
+        report,
+        Report { rows: 703, sealed: 700, unsealed: 3, oldest_unsealed_at: Some(rig.log.clock().now()), ..Report::default() }
+    );
     assert_eq!(rig.seal().await, 3, "the chain goes on");
     assert_eq!(rig.verify().await, Report { rows: 703, sealed: 703, ..Report::default() });
 }
@@ -147,10 +154,14 @@ async fn an_added_row_shows() {
     let rig = Rig::new(1, 5).await;
     rig.seal().await;
     for (position, shard) in [(0, 0), (9, 0), (1, 7)] {
-        rig.tamper("INSERT INTO audit_log SELECT $2, $1, at, organisation, clinic, key, principal_kind, principal_id, action, salt FROM audit_log WHERE shard = 0 AND position = 2", args![position, shard]).await;
+        rig.tamper(COPY_OF_SECOND_ROW, args![shard, position]).await;
     }
-    rig.tamper("INSERT INTO audit_seal SELECT shard, 8, content_hash, chain_hash, sealed_at FROM audit_seal WHERE position = 2", args![]).await;
-    starts(&rig.faults().await, &["position 0: a row was added", "position 8: a seal was added", "position 9: a row was added", "shard 7: audit_log has rows"]);
+    rig.tamper("INSERT INTO audit_seal SELECT shard, 8, content_hash, chain_hash, sealed_at FROM audit_seal WHERE position = 2", args![])
+        .await;
+    starts(
+        &rig.faults().await,
+        &["position 0: a row was added", "position 8: a seal was added", "position 9: a row was added", "shard 7: audit_log has rows"],
+    );
 }
 
 #[tokio::test]
@@ -160,8 +171,9 @@ async fn a_row_in_the_place_of_a_removed_one_shows() {
     rig.tamper("DELETE FROM audit_seal WHERE position = 3", args![]).await;
     starts(&rig.faults().await, &["position 3: the row has no seal"]);
     rig.tamper("DELETE FROM audit_log WHERE position = 3", args![]).await;
-    rig.tamper("INSERT INTO audit_log SELECT shard, 3, at, organisation, clinic, key, principal_kind, principal_id, action, salt FROM audit_log WHERE position = 2", args![]).await;
-    rig.tamper("INSERT INTO audit_seal SELECT shard, 3, content_hash, chain_hash, sealed_at FROM audit_seal WHERE position = 2", args![]).await;
+    rig.tamper(COPY_OF_SECOND_ROW, args![0, 3]).await;
+    rig.tamper("INSERT INTO audit_seal SELECT shard, 3, content_hash, chain_hash, sealed_at FROM audit_seal WHERE position = 2", args![])
+        .await;
     starts(&rig.faults().await, &["position 3: the seal was changed", "position 4: the seal was changed"]);
 }
 

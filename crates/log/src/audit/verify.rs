@@ -36,11 +36,19 @@ impl Report {
 pub async fn verify(db: &Db) -> Result<Report> {
     let mut report = Report::default();
     let mut shards = Vec::new();
-    for row in db.rows("SELECT h.shard, (SELECT MAX(s.position) FROM audit_seal s WHERE s.shard = h.shard) FROM log_head h ORDER BY h.shard", args![]).await? {
+    for row in db
+        .rows(
+            "SELECT h.shard, (SELECT MAX(s.position) FROM audit_seal s WHERE s.shard = h.shard) FROM log_head h ORDER BY h.shard",
+            args![],
+        )
+        .await?
+    {
         shards.push((row.int(0)? as u32, row.get::<Option<i64>>(1)?.unwrap_or(0)));
     }
     for (shard, sealed_to) in &shards {
-        Walk { shard: *shard, sealed_to: *sealed_to, head: 0, next: 1, previous: START.to_vec(), is_chained: true, report: &mut report }.run(db).await?;
+        Walk { shard: *shard, sealed_to: *sealed_to, head: 0, next: 1, previous: START.to_vec(), is_chained: true, report: &mut report }
+            .run(db)
+            .await?;
     }
     // Shards are numbered from 0, so that the ends tell whether there are rows of others.
     for table in ["audit_log", "audit_seal"] {
@@ -117,7 +125,8 @@ impl Walk<'_> {
         };
         let content = row.get::<Option<i64>>(4)?.map(|_| Content::read(row, 5)).transpose()?;
         if position < 1 || position > self.head {
-            let what = if content.is_some() { "a row was added where the log has none" } else { "a seal was added where the log has no row" };
+            let what =
+                if content.is_some() { "a row was added where the log has none" } else { "a seal was added where the log has no row" };
             self.report.fault(self.shard, position, position, what);
             self.report.rows += u64::from(content.is_some());
             return Ok(());
@@ -141,7 +150,12 @@ impl Walk<'_> {
             self.report.unsealed += 1;
             self.report.oldest_unsealed_at = Some(self.report.oldest_unsealed_at.map_or(content.at, |oldest| oldest.min(content.at)));
             if position < self.sealed_to {
-                self.report.fault(self.shard, position, position, "the row has no seal, and later ones have: it was added, or its seal removed");
+                self.report.fault(
+                    self.shard,
+                    position,
+                    position,
+                    "the row has no seal, and later ones have: it was added, or its seal removed",
+                );
                 self.is_chained = false;
             }
             return Ok(());

@@ -4,8 +4,8 @@ use kernel::error::{Code, Violations};
 use kernel::{Error, Id, Result};
 use proto::intake::case_service_server::CaseService;
 use proto::intake::{
-    CaseMode, CaseState, CloseCaseRequest, CloseCaseResponse, GetCaseRequest, GetCaseResponse, GetEntryPointRequest, GetEntryPointResponse,
-    ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse, OpenCaseRequest, OpenCaseResponse, Outcome, RateCaseRequest,
+    CloseCaseRequest, CloseCaseResponse, GetCaseRequest, GetCaseResponse, GetEntryPointRequest, GetEntryPointResponse,
+    ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse, OpenCaseRequest, OpenCaseResponse, RateCaseRequest,
     RateCaseResponse, ReopenCaseRequest, ReopenCaseResponse, ResumeCaseRequest, ResumeCaseResponse, SetCaseModeRequest, SetCaseModeResponse,
 };
 use rpc::caller::reply;
@@ -14,6 +14,7 @@ use tonic::Request;
 
 use crate::app::{App, change, tokens};
 use crate::domain::case::{By, Command};
+use crate::domain::terms::{Mode, Outcome, State};
 use crate::store::{self, cases};
 
 pub struct Cases {
@@ -69,11 +70,13 @@ impl CaseService for Cases {
         let request = request.into_inner();
         let mut violations = Violations::default();
         let id = violations.id("case_id", &request.case_id);
-        let outcome = Outcome::try_from(request.outcome).unwrap_or_default();
+        let outcome = Outcome::from_wire(request.outcome);
         let visitor = caller.role() == auth::Role::Visitor;
-        violations.check(visitor || outcome != Outcome::Unspecified, "outcome", "is required: how did the case end?");
+        violations.check(visitor || outcome.is_some(), "outcome", "is required: how did the case end?");
         violations.done().map_err(status)?;
         let once = caller.once(&request.request_id, &request).map_err(status)?;
+        // A visitor who leaves has abandoned, whatever they say.
+        let outcome = outcome.unwrap_or(Outcome::Abandoned);
         let command = Command::Close { by: if visitor { By::Visitor } else { By::Worker }, outcome };
         let (case, receipt) = self.app.change(caller, once, id, command).await.map_err(status)?;
         Ok(reply("intake", CloseCaseResponse { case: Some(case) }, &receipt))
@@ -109,16 +112,17 @@ impl CaseService for Cases {
 fn set_mode(request: &SetCaseModeRequest) -> Result<(Id, Command)> {
     let mut violations = Violations::default();
     let id = violations.id("case_id", &request.case_id);
-    let mode = CaseMode::try_from(request.mode).unwrap_or_default();
-    let state = CaseState::try_from(request.state).unwrap_or_default();
-    violations.check(mode != CaseMode::Unspecified, "mode", "must be live or asynchronous");
-    if mode == CaseMode::Asynchronous {
-        let turn = matches!(state, CaseState::WaitingForVisitor | CaseState::WaitingForUs);
-        violations.check(turn, "state", "must be WAITING_FOR_VISITOR or WAITING_FOR_US for an asynchronous case");
-    }
+    let mode = Mode::from_wire(request.mode);
+    let turn = State::from_wire(request.state).filter(|state| matches!(state, State::WaitingForVisitor | State::WaitingForUs));
+    violations.check(mode.is_some(), "mode", "must be live or asynchronous");
+    violations.check(
+        mode != Some(Mode::Asynchronous) || turn.is_some(),
+        "state",
+        "must be WAITING_FOR_VISITOR or WAITING_FOR_US for an asynchronous case",
+    );
     let due_at = proto::from_timestamp("due_at", request.due_at.as_ref())?;
     violations.done()?;
-    Ok((id, Command::SetMode { mode, state, due_at }))
+    Ok((id, Command::SetMode { mode: mode.unwrap_or(Mode::Live), state: turn.unwrap_or(State::Active), due_at }))
 }
 
 impl App {

@@ -98,7 +98,7 @@ pub async fn typing(app: &App, caller: &Caller, request: &SetTypingRequest) -> R
     if case.life.closed_at.is_some() {
         return Err(Error::precondition("CASE_CLOSED", "the case is closed"));
     }
-    let event = SubscribeResponse { event: Some(Event::Typing(Typing { sender_kind: sender(caller)?.kind.into() })) };
+    let event = SubscribeResponse { event: Some(Event::Typing(Typing { sender_kind: sender(caller)?.kind.to_wire() })) };
     app.node.bus().publish_live(&bus::live_subject(&request.case_id), event.encode_to_vec().into()).await;
     Ok(())
 }

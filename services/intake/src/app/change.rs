@@ -3,11 +3,12 @@
 use kernel::{Error, Id, Result, Time};
 use log::unit::Once;
 use log::{Receipt, Unit};
-use proto::intake::{Case, CaseClosed, CaseModeChanged, CaseRated, CaseReopened, CaseState};
+use proto::intake::{Case, CaseClosed, CaseModeChanged, CaseRated, CaseReopened};
 use rpc::Caller;
 
 use crate::app::{App, live, retention};
 use crate::domain::case::{By, Command, decide};
+use crate::domain::terms::{Outcome, State};
 use crate::store::cases::{self, Stored};
 
 /// What a visitor may touch: only a case of their own.
@@ -47,7 +48,7 @@ impl App {
                         Command::Close { .. } => {
                             retention::closed(unit, &app, &mut case).await?;
                             let closed = CaseClosed {
-                                outcome: case.life.outcome.into(),
+                                outcome: case.life.outcome.map_or(0, Outcome::to_wire),
                                 worker_id: if caller.role().is_staff() { caller.principal.id.clone() } else { String::new() },
                                 erase_at: case.erase_at.map(proto::timestamp),
                             };
@@ -55,7 +56,7 @@ impl App {
                         }
                         Command::Reopen => {
                             retention::reopened(unit, &mut case).await?;
-                            unit.emit(id, &scope, &CaseReopened { mode: case.life.mode.into() })?;
+                            unit.emit(id, &scope, &CaseReopened { mode: case.life.mode.to_wire() })?;
                         }
                         Command::Rate(rating) if before.rating != *rating => unit.emit(id, &scope, &CaseRated { rating: *rating })?,
                         Command::SetMode { .. } => unit.emit(id, &scope, &mode_changed(&case))?,
@@ -93,6 +94,6 @@ impl App {
 
 /// What a case's mode and turn are now.
 pub fn mode_changed(case: &Stored) -> CaseModeChanged {
-    let due_at = if case.life.state == CaseState::WaitingForUs { case.life.due_at } else { None };
-    CaseModeChanged { mode: case.life.mode.into(), state: case.life.state.into(), due_at: due_at.map(proto::timestamp) }
+    let due_at = if case.life.state == State::WaitingForUs { case.life.due_at } else { None };
+    CaseModeChanged { mode: case.life.mode.to_wire(), state: case.life.state.to_wire(), due_at: due_at.map(proto::timestamp) }
 }

@@ -6,7 +6,7 @@ use auth::{Resource, Role};
 use kernel::error::{Code, Violations};
 use kernel::{Channel, Error, Id, Language, Result, Time};
 use log::{Receipt, Unit};
-use proto::intake::{Answer, CaseMode, CaseOpened, CaseState, ForWhom, MessagePosted, OpenCaseRequest, OpenCaseResponse, Outcome, SenderKind};
+use proto::intake::{Answer, CaseMode, CaseOpened, ForWhom, MessagePosted, OpenCaseRequest, OpenCaseResponse};
 use region::Anonymity;
 use rpc::Caller;
 use screening::Category;
@@ -17,6 +17,7 @@ use crate::app::post::MAX_TEXT;
 use crate::app::{App, live, safety, tokens};
 use crate::domain::case::Life;
 use crate::domain::people;
+use crate::domain::terms::{self, Mode, State};
 use crate::store::cases::{self, Person, Stored};
 use crate::store::messages::{self, Sender};
 
@@ -30,7 +31,7 @@ struct Wanted {
     request: OpenCaseRequest,
     person: Person,
     channel: Channel,
-    mode: CaseMode,
+    mode: Mode,
     for_whom: ForWhom,
 }
 
@@ -62,8 +63,7 @@ fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted> {
     violations.check(staff || (!visitor.identified && visitor.external_ref.is_empty()), "visitor.identified", "can be vouched for by staff and integrators only");
     let channel = proto::intake::Channel::try_from(request.channel);
     violations.check(channel.is_ok(), "channel", "is unknown");
-    let mode = CaseMode::try_from(request.mode);
-    violations.check(mode.is_ok(), "mode", "is unknown");
+    violations.check(CaseMode::try_from(request.mode).is_ok(), "mode", "is unknown");
     let for_whom = ForWhom::try_from(request.for_whom);
     violations.check(for_whom.is_ok(), "for_whom", "is unknown");
     violations.done()?;
@@ -76,7 +76,7 @@ fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted> {
     Ok(Wanted {
         person,
         channel: channel.ok().and_then(proto::intake::Channel::known).unwrap_or(Channel::Chat),
-        mode: mode.ok().filter(|mode| *mode != CaseMode::Unspecified).unwrap_or(CaseMode::Live),
+        mode: Mode::from_wire(request.mode).unwrap_or(Mode::Live),
         for_whom: for_whom.ok().filter(|who| *who != ForWhom::Unspecified).unwrap_or(ForWhom::Self_),
         request,
     })
@@ -228,13 +228,13 @@ fn draft(wanted: &Wanted, door: &Door, caller: &Caller, language: Language, foun
         answer_waits: false,
         life: Life {
             mode: wanted.mode,
-            state: CaseState::Open,
+            state: State::Open,
             severity: None,
             worker: String::new(),
             first_assigned_at: None,
             due_at: None,
             closed_at: None,
-            outcome: Outcome::Unspecified,
+            outcome: None,
             rating: 0,
         },
     })
@@ -272,7 +272,7 @@ async fn write(
         age_band: people::age_band(age),
         age: age.unwrap_or(-1),
         channel: proto::intake::Channel::from(case.channel).into(),
-        mode: case.life.mode.into(),
+        mode: case.life.mode.to_wire(),
         language: case.language.clone(),
         red_flags: case.red_flags.clone(),
         left_message: opens_at.is_some(),
@@ -288,7 +288,7 @@ async fn write(
         let message = messages::insert(unit, case.id, 1, "opening", &sender, &wanted.request.text).await?;
         let posted = MessagePosted {
             seq: 1,
-            sender_kind: sender.kind.into(),
+            sender_kind: sender.kind.to_wire(),
             worker_id: message.worker_id.clone(),
             // CaseOpened has said them already.
             red_flags: Vec::new(),
@@ -308,9 +308,9 @@ async fn write(
 /// A worker's text is the worker's; a journal system's is what the visitor said there.
 fn first_sender(caller: &Caller, case: &Stored) -> Sender {
     if caller.role().is_staff() {
-        Sender { kind: SenderKind::Worker, id: caller.principal.id.clone() }
+        Sender { kind: terms::Sender::Worker, id: caller.principal.id.clone() }
     } else {
-        Sender { kind: SenderKind::Visitor, id: case.visitor.to_string() }
+        Sender { kind: terms::Sender::Visitor, id: case.visitor.to_string() }
     }
 }
 

@@ -4,13 +4,14 @@ use auth::Role;
 use kernel::error::{Code, Violations};
 use kernel::{Error, Id, Language, Result};
 use log::Receipt;
-use proto::intake::{MessagePosted, PostMessageRequest, PostMessageResponse, SafetyNotice, SenderKind, VisitorReturned};
+use proto::intake::{MessagePosted, PostMessageRequest, PostMessageResponse, SafetyNotice, VisitorReturned};
 use rpc::Caller;
 use screening::Category;
 
 use crate::app::openings::Opening;
 use crate::app::{App, change, live, safety};
 use crate::domain::case::{Command, decide};
+use crate::domain::terms;
 use crate::store::cases::{self, Stored};
 use crate::store::messages::{self, Sender};
 
@@ -43,8 +44,8 @@ impl Post {
 /// Who sends, in a conversation.
 pub fn sender(caller: &Caller) -> Result<Sender> {
     let kind = match caller.role() {
-        Role::Visitor => SenderKind::Visitor,
-        role if role.is_staff() => SenderKind::Worker,
+        Role::Visitor => terms::Sender::Visitor,
+        role if role.is_staff() => terms::Sender::Worker,
         _ => return Err(Error::new(Code::PermissionDenied, "NOT_ALLOWED", "only visitors and staff write messages")),
     };
     Ok(Sender { kind, id: caller.principal.id.clone() })
@@ -55,9 +56,9 @@ impl App {
     pub async fn post(&self, caller: &Caller, post: Post) -> Result<(PostMessageResponse, Receipt)> {
         let sender = sender(caller)?;
         // Only what visitors write is screened; what a worker writes is theirs to answer for.
-        let found = if sender.kind == SenderKind::Visitor { safety::screen(&post.text) } else { Vec::new() };
+        let found = if sender.kind == terms::Sender::Visitor { safety::screen(&post.text) } else { Vec::new() };
         // Asked before the transaction: nothing inside one may wait for the network.
-        let away = sender.kind == SenderKind::Worker && !self.node.platform.ephemeral.is_present(&live::visitor_screen(post.case)).await;
+        let away = sender.kind == terms::Sender::Worker && !self.node.platform.ephemeral.is_present(&live::visitor_screen(post.case)).await;
         let (app, id) = (self.clone(), post.case);
         let (asker, flags) = (caller.clone(), found.clone());
         let ((message, case), receipt) = self
@@ -76,7 +77,7 @@ impl App {
                     let scope = case.scope();
                     let event = MessagePosted {
                         seq: case.last_seq,
-                        sender_kind: sender.kind.into(),
+                        sender_kind: sender.kind.to_wire(),
                         worker_id: message.worker_id.clone(),
                         red_flags,
                         visitor_away: away,
@@ -84,7 +85,7 @@ impl App {
                     unit.emit(id, &scope, &event)?;
                     if away {
                         case.answer_waits = true;
-                    } else if case.answer_waits && sender.kind == SenderKind::Visitor {
+                    } else if case.answer_waits && sender.kind == terms::Sender::Visitor {
                         case.answer_waits = false;
                         unit.emit(id, &scope, &VisitorReturned { seq: case.last_seq })?;
                     }

@@ -7,20 +7,21 @@
 
 use kernel::error::Code;
 use kernel::{Error, Severity, Time};
-use proto::intake::{CaseMode, CaseState, Outcome, SenderKind};
+
+use super::terms::{Mode, Outcome, Sender, State};
 
 /// What changes in a case's life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Life {
-    pub mode: CaseMode,
-    pub state: CaseState,
+    pub mode: Mode,
+    pub state: State,
     pub severity: Option<Severity>,
     /// The worker who has it, or had it when it was closed; empty if nobody.
     pub worker: String,
     pub first_assigned_at: Option<Time>,
     pub due_at: Option<Time>,
     pub closed_at: Option<Time>,
-    pub outcome: Outcome,
+    pub outcome: Option<Outcome>,
     /// 1 to 5; 0 if not rated.
     pub rating: i32,
 }
@@ -35,8 +36,8 @@ pub enum By {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Somebody writes.
-    Post(SenderKind),
-    SetMode { mode: CaseMode, state: CaseState, due_at: Option<Time> },
+    Post(Sender),
+    SetMode { mode: Mode, state: State, due_at: Option<Time> },
     Close { by: By, outcome: Outcome },
     Reopen,
     Rate(i32),
@@ -56,14 +57,14 @@ fn refuse(reason: &'static str, message: &str) -> Error {
 /// The life after `command`; the same life if the command comes too late to matter.
 pub fn decide(life: &Life, command: &Command, now: Time) -> Result<Life, Error> {
     let mut next = life.clone();
-    let closed = life.state == CaseState::Closed;
+    let closed = life.state == State::Closed;
     match command {
         Command::Post(sender) => {
             if closed {
                 return Err(refuse("CASE_CLOSED", "the case is closed; open it again to write"));
             }
             next.state = after_post(life, *sender);
-            if next.state != CaseState::WaitingForUs {
+            if next.state != State::WaitingForUs {
                 next.due_at = None;
             }
         }
@@ -75,8 +76,8 @@ pub fn decide(life: &Life, command: &Command, now: Time) -> Result<Life, Error> 
                 return Err(refuse("CASE_NOT_ASSIGNED", "nobody has the case yet"));
             }
             next.mode = *mode;
-            next.state = if *mode == CaseMode::Live { CaseState::Active } else { *state };
-            next.due_at = if next.state == CaseState::WaitingForUs { *due_at } else { None };
+            next.state = if *mode == Mode::Live { State::Active } else { *state };
+            next.due_at = if next.state == State::WaitingForUs { *due_at } else { None };
         }
         Command::Close { by, outcome } => {
             if closed {
@@ -85,29 +86,29 @@ pub fn decide(life: &Life, command: &Command, now: Time) -> Result<Life, Error> 
             if *by == By::Visitor && !life.worker.is_empty() {
                 return Err(refuse("CASE_ANSWERED", "a worker has the case; they close it"));
             }
-            next.state = CaseState::Closed;
+            next.state = State::Closed;
             next.closed_at = Some(now);
             next.due_at = None;
-            next.outcome = if *by == By::Visitor { Outcome::Abandoned } else { *outcome };
+            next.outcome = Some(if *by == By::Visitor { Outcome::Abandoned } else { *outcome });
         }
         Command::Reopen => {
             if !closed {
                 return Err(refuse("CASE_NOT_CLOSED", "the case is not closed"));
             }
-            next.state = if life.worker.is_empty() { CaseState::Open } else { CaseState::Active };
-            if life.mode == CaseMode::Live {
+            next.state = if life.worker.is_empty() { State::Open } else { State::Active };
+            if life.mode == Mode::Live {
                 // Whoever had it may not be there: it goes through the queue again.
                 next.worker.clear();
-                next.state = CaseState::Open;
+                next.state = State::Open;
             }
             next.closed_at = None;
-            next.outcome = Outcome::Unspecified;
+            next.outcome = None;
         }
         Command::Rate(rating) => {
             if !closed {
                 return Err(refuse("CASE_NOT_CLOSED", "a case can be rated once it is closed"));
             }
-            if life.outcome == Outcome::Abandoned {
+            if life.outcome == Some(Outcome::Abandoned) {
                 return Err(refuse("CASE_NOT_ANSWERED", "nobody answered the case, so there is nothing to rate"));
             }
             if life.rating != 0 && life.rating != *rating {
@@ -118,30 +119,30 @@ pub fn decide(life: &Life, command: &Command, now: Time) -> Result<Life, Error> 
         _ if closed => {}
         Command::Queued => {
             if life.worker.is_empty() {
-                next.state = CaseState::Waiting;
+                next.state = State::Waiting;
             }
         }
         Command::Offered => {
             if life.worker.is_empty() {
-                next.state = CaseState::Offered;
+                next.state = State::Offered;
             }
         }
         Command::OfferEnded => {
-            if life.state == CaseState::Offered {
-                next.state = CaseState::Waiting;
+            if life.state == State::Offered {
+                next.state = State::Waiting;
             }
         }
         Command::Assigned(worker) => {
             next.worker.clone_from(worker);
             next.first_assigned_at = life.first_assigned_at.or(Some(now));
             next.state = match life.mode {
-                CaseMode::Asynchronous => CaseState::WaitingForUs,
-                _ => CaseState::Active,
+                Mode::Asynchronous => State::WaitingForUs,
+                Mode::Live => State::Active,
             };
         }
         Command::Released => {
             next.worker.clear();
-            next.state = CaseState::Waiting;
+            next.state = State::Waiting;
             next.due_at = None;
         }
         Command::Triaged { severity } => next.severity = Some(*severity),
@@ -150,14 +151,14 @@ pub fn decide(life: &Life, command: &Command, now: Time) -> Result<Life, Error> 
 }
 
 /// Whose turn it is after a message.
-fn after_post(life: &Life, sender: SenderKind) -> CaseState {
-    if life.mode != CaseMode::Asynchronous || life.worker.is_empty() {
+fn after_post(life: &Life, sender: Sender) -> State {
+    if life.mode != Mode::Asynchronous || life.worker.is_empty() {
         return life.state;
     }
     match sender {
-        SenderKind::Worker => CaseState::WaitingForVisitor,
-        SenderKind::Visitor => CaseState::WaitingForUs,
-        _ => life.state,
+        Sender::Worker => State::WaitingForVisitor,
+        Sender::Visitor => State::WaitingForUs,
+        Sender::System => life.state,
     }
 }
 
@@ -167,26 +168,26 @@ mod tests {
 
     use super::*;
 
-    fn opened(mode: CaseMode) -> Life {
+    fn opened(mode: Mode) -> Life {
         Life {
             mode,
-            state: CaseState::Open,
+            state: State::Open,
             severity: None,
             worker: String::new(),
             first_assigned_at: None,
             due_at: None,
             closed_at: None,
-            outcome: Outcome::Unspecified,
+            outcome: None,
             rating: 0,
         }
     }
 
     fn command() -> impl Strategy<Value = Command> {
         prop_oneof![
-            Just(Command::Post(SenderKind::Visitor)),
-            Just(Command::Post(SenderKind::Worker)),
-            Just(Command::SetMode { mode: CaseMode::Asynchronous, state: CaseState::WaitingForUs, due_at: Some(Time::from_secs(9)) }),
-            Just(Command::SetMode { mode: CaseMode::Live, state: CaseState::Active, due_at: None }),
+            Just(Command::Post(Sender::Visitor)),
+            Just(Command::Post(Sender::Worker)),
+            Just(Command::SetMode { mode: Mode::Asynchronous, state: State::WaitingForUs, due_at: Some(Time::from_secs(9)) }),
+            Just(Command::SetMode { mode: Mode::Live, state: State::Active, due_at: None }),
             Just(Command::Close { by: By::Worker, outcome: Outcome::Advice }),
             Just(Command::Close { by: By::Visitor, outcome: Outcome::Advice }),
             Just(Command::Reopen),
@@ -203,18 +204,18 @@ mod tests {
     proptest! {
         #[test]
         fn lives_stay_in_order(commands in proptest::collection::vec(command(), 0..40), live in any::<bool>()) {
-            let mut life = opened(if live { CaseMode::Live } else { CaseMode::Asynchronous });
+            let mut life = opened(if live { Mode::Live } else { Mode::Asynchronous });
             for (second, command) in commands.iter().enumerate() {
                 let Ok(next) = decide(&life, command, Time::from_secs(second as i64)) else { continue };
-                if life.state == CaseState::Closed && !matches!(command, Command::Reopen | Command::Rate(_)) {
+                if life.state == State::Closed && !matches!(command, Command::Reopen | Command::Rate(_)) {
                     prop_assert_eq!(&next, &life);
                 }
                 if life.first_assigned_at.is_some() {
                     prop_assert_eq!(next.first_assigned_at, life.first_assigned_at);
                 }
-                prop_assert_eq!(next.state == CaseState::Closed, next.closed_at.is_some());
-                prop_assert!(next.due_at.is_none() || next.state == CaseState::WaitingForUs);
-                prop_assert!(next.state != CaseState::Active || !next.worker.is_empty());
+                prop_assert_eq!(next.state == State::Closed, next.closed_at.is_some());
+                prop_assert!(next.due_at.is_none() || next.state == State::WaitingForUs);
+                prop_assert!(next.state != State::Active || !next.worker.is_empty());
                 life = next;
             }
         }
@@ -222,8 +223,8 @@ mod tests {
 
     #[test]
     fn a_visitor_who_leaves_has_abandoned_and_cannot_rate() {
-        let life = decide(&opened(CaseMode::Live), &Command::Close { by: By::Visitor, outcome: Outcome::Treated }, Time::ZERO).unwrap();
-        assert_eq!(life.outcome, Outcome::Abandoned);
+        let life = decide(&opened(Mode::Live), &Command::Close { by: By::Visitor, outcome: Outcome::Treated }, Time::ZERO).unwrap();
+        assert_eq!(life.outcome, Some(Outcome::Abandoned));
         assert_eq!(decide(&life, &Command::Rate(5), Time::ZERO).unwrap_err().reason, "CASE_NOT_ANSWERED");
     }
 }

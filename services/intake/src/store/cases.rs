@@ -3,10 +3,11 @@
 use auth::Resource;
 use kernel::{Channel, Error, Id, Result, Severity, Time};
 use log::{Scope, Unit};
-use proto::intake::{self, Answer, Case, CaseMode, CaseState, ForWhom, Outcome, Visitor};
+use proto::intake::{self, Answer, Case, ForWhom, Visitor};
 use store::{Args, Db, Row, args};
 
 use crate::domain::case::Life;
+use crate::domain::terms::{Mode, Outcome, State};
 
 /// Who comes, as stored.
 #[derive(Clone, Debug, Default)]
@@ -73,14 +74,14 @@ fn read(row: &Row) -> Result<Stored> {
         catalogue_version: row.int(11)?,
         answers: json(&row.text(12)?)?,
         life: Life {
-            mode: CaseMode::try_from(row.int(13)? as i32).unwrap_or_default(),
-            state: CaseState::try_from(row.int(14)? as i32).unwrap_or_default(),
+            mode: Mode::from_wire(row.int(13)? as i32).unwrap_or(Mode::Live),
+            state: State::from_wire(row.int(14)? as i32).ok_or_else(|| Error::internal("a stored case has no state"))?,
             severity: Severity::from_code(&row.text(15)?),
             worker: row.text(18)?,
             due_at: row.opt_time(22)?,
             first_assigned_at: row.opt_time(24)?,
             closed_at: row.opt_time(25)?,
-            outcome: Outcome::try_from(row.int(26)? as i32).unwrap_or_default(),
+            outcome: Outcome::from_wire(row.int(26)? as i32),
             rating: row.int(27)? as i32,
         },
         channel,
@@ -127,8 +128,8 @@ impl Stored {
             contact_reason_id: self.reason.clone(),
             catalogue_version: self.catalogue_version as u32,
             answers: self.answers.iter().map(|(question_id, option_id)| Answer { question_id: question_id.clone(), option_id: option_id.clone() }).collect(),
-            mode: self.life.mode.into(),
-            state: self.life.state.into(),
+            mode: self.life.mode.to_wire(),
+            state: self.life.state.to_wire(),
             severity: self.life.severity.map_or(intake::Severity::Unspecified, Into::into).into(),
             channel: intake::Channel::from(self.channel).into(),
             language: self.language.clone(),
@@ -139,7 +140,7 @@ impl Stored {
             opened_at: Some(proto::timestamp(self.opened_at)),
             first_assigned_at: self.life.first_assigned_at.map(proto::timestamp),
             closed_at: self.life.closed_at.map(proto::timestamp),
-            outcome: self.life.outcome.into(),
+            outcome: self.life.outcome.map_or(0, Outcome::to_wire),
             rating: self.life.rating,
             practice: self.practice,
             erase_at: self.erase_at.map(proto::timestamp),
@@ -191,8 +192,8 @@ pub async fn insert(unit: &mut Unit<'_>, case: &Stored, phrase_hash: Option<Vec<
                 &case.reason,
                 case.catalogue_version,
                 to_json(&case.answers)?,
-                life.mode as i32,
-                life.state as i32,
+                life.mode.to_wire(),
+                life.state.to_wire(),
                 life.severity.map_or("", Severity::code),
                 intake::Channel::from(case.channel) as i32,
                 &case.language,
@@ -204,7 +205,7 @@ pub async fn insert(unit: &mut Unit<'_>, case: &Stored, phrase_hash: Option<Vec<
                 case.opened_at,
                 life.first_assigned_at,
                 life.closed_at,
-                life.outcome as i32,
+                life.outcome.map_or(0, Outcome::to_wire),
                 life.rating,
                 case.practice,
                 case.erase_at,
@@ -229,8 +230,8 @@ pub async fn update(unit: &mut Unit<'_>, case: &Stored) -> Result<()> {
             args![
                 case.id,
                 &case.clinic,
-                life.mode as i32,
-                life.state as i32,
+                life.mode.to_wire(),
+                life.state.to_wire(),
                 life.severity.map_or("", Severity::code),
                 &life.worker,
                 case.last_seq,
@@ -238,7 +239,7 @@ pub async fn update(unit: &mut Unit<'_>, case: &Stored) -> Result<()> {
                 life.due_at,
                 life.first_assigned_at,
                 life.closed_at,
-                life.outcome as i32,
+                life.outcome.map_or(0, Outcome::to_wire),
                 life.rating,
                 case.erase_at,
                 to_json(&case.red_flags)?,

@@ -2,19 +2,21 @@
 
 use kernel::{Id, Result};
 use log::Unit;
-use proto::intake::{Message, Note, SenderKind};
+use proto::intake::{Message, Note};
 use store::{Db, Row, args};
+
+use crate::domain::terms;
 
 const COLUMNS: &str = "case_id, seq, client_id, sender_kind, sender, body, created_at, erased";
 
 fn read(row: &Row) -> Result<Message> {
-    let kind = SenderKind::try_from(row.int(3)? as i32).unwrap_or_default();
+    let kind = terms::Sender::from_wire(row.int(3)? as i32).unwrap_or(terms::Sender::System);
     Ok(Message {
         case_id: row.id(0)?.to_string(),
         seq: row.int(1)?,
         client_id: row.text(2)?,
-        sender_kind: kind.into(),
-        worker_id: if kind == SenderKind::Worker { row.text(4)? } else { String::new() },
+        sender_kind: kind.to_wire(),
+        worker_id: if kind == terms::Sender::Worker { row.text(4)? } else { String::new() },
         text: row.text(5)?,
         created_at: Some(proto::timestamp(row.time(6)?)),
         erased: row.bool(7)?,
@@ -24,7 +26,7 @@ fn read(row: &Row) -> Result<Message> {
 /// Who writes a message.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    pub kind: SenderKind,
+    pub kind: terms::Sender,
     /// The visitor's or worker's id.
     pub id: String,
 }
@@ -34,15 +36,15 @@ pub async fn insert(unit: &mut Unit<'_>, case: Id, seq: i64, client_id: &str, se
     unit.tx
         .exec(
             "INSERT INTO message (case_id, seq, client_id, sender_kind, sender, body, created_at, erased) VALUES ($1,$2,$3,$4,$5,$6,$7,FALSE)",
-            args![case, seq, client_id, sender.kind as i32, &sender.id, text, now],
+            args![case, seq, client_id, sender.kind.to_wire(), &sender.id, text, now],
         )
         .await?;
     Ok(Message {
         case_id: case.to_string(),
         seq,
         client_id: client_id.to_owned(),
-        sender_kind: sender.kind.into(),
-        worker_id: if sender.kind == SenderKind::Worker { sender.id.clone() } else { String::new() },
+        sender_kind: sender.kind.to_wire(),
+        worker_id: if sender.kind == terms::Sender::Worker { sender.id.clone() } else { String::new() },
         text: text.to_owned(),
         created_at: Some(proto::timestamp(now)),
         erased: false,
@@ -55,7 +57,7 @@ pub async fn find(unit: &mut Unit<'_>, case: Id, sender: &Sender, client_id: &st
         .tx
         .row(
             format!("SELECT {COLUMNS} FROM message WHERE case_id = $1 AND sender_kind = $2 AND sender = $3 AND client_id = $4"),
-            args![case, sender.kind as i32, &sender.id, client_id],
+            args![case, sender.kind.to_wire(), &sender.id, client_id],
         )
         .await?;
     row.as_ref().map(read).transpose()
