@@ -9,6 +9,7 @@
 
 mod verify;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kernel::{Error, Result, Time};
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 use store::{Row, args, values};
 use tokio_util::sync::CancellationToken;
 
-use crate::lease::{FENCED, Leases};
+use crate::lease::{FENCED, Leases, Owned};
 use crate::log::Log;
 
 pub use verify::{Report, verify};
@@ -96,78 +97,88 @@ pub async fn run(log: Log, leases: Leases, shutdown: CancellationToken) {
 
 /// Seals what is there now in the shards that are owned; answers how many rows. Without a pause if `hurry` is cancelled.
 pub(crate) async fn seal(log: &Log, leases: &Leases, hurry: &CancellationToken) -> Result<usize> {
-    let rows = log
+    let mut sealed = 0;
+    loop {
+        // One transaction for all shards: every commit waits for the disk, and so does what commits beside it.
+        let owned = leases.owned().borrow().clone();
+        let seals = make_seals(log, &owned).await?;
+        let count = seals.len();
+        if count > 0 {
+            match insert(log, leases, seals).await {
+                Ok(()) => sealed += count,
+                // The new owner seals that shard; ours have their turn again soon.
+                Err(error) if error.reason == FENCED => return Ok(sealed),
+                Err(error) => return Err(error),
+            }
+        }
+        if count < BATCH {
+            return Ok(sealed);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BREATH) => {}
+            () = hurry.cancelled() => {}
+        }
+    }
+}
+
+struct Seal {
+    shard: u32,
+    epoch: i64,
+    position: i64,
+    content_hash: Vec<u8>,
+    chain_hash: Vec<u8>,
+}
+
+/// The next seals, at most [`BATCH`]. Rows are read and hashed before the transaction, which only writes.
+async fn make_seals(log: &Log, owned: &Owned) -> Result<Vec<Seal>> {
+    let shards = log
         .db()
         .rows(
             "SELECT h.shard, h.audit_head, (SELECT MAX(s.position) FROM audit_seal s WHERE s.shard = h.shard) FROM log_head h ORDER BY h.shard",
             args![],
         )
         .await?;
-    let owned = leases.owned().borrow().clone();
-    let mut sealed = 0;
-    for row in rows {
+    let mut seals = Vec::new();
+    for row in shards {
         let (shard, head, last) = (row.int(0)? as u32, row.int(1)?, row.get::<Option<i64>>(2)?.unwrap_or(0));
-        let Some(epoch) = owned.get(&shard).copied().filter(|_| last < head) else { continue };
-        loop {
-            let some = match seal_some(log, leases, shard, epoch, head).await {
-                Ok(some) => some,
-                // The shard's new owner seals it.
-                Err(error) if error.reason == FENCED => 0,
-                Err(error) => return Err(error),
+        let Some(epoch) = owned.get(&shard).copied().filter(|_| last < head && seals.len() < BATCH) else { continue };
+        let before = log.db().row("SELECT chain_hash FROM audit_seal WHERE shard = $1 AND position = $2", args![shard, last]).await?;
+        let mut previous = before.map_or(Ok(START.to_vec()), |row| row.get(0))?;
+        let rows = log
+            .db()
+            .rows(
+                "SELECT position, at, organisation, clinic, key, principal_kind, principal_id, action, salt FROM audit_log \
+                 WHERE shard = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4",
+                args![shard, last, head, (BATCH - seals.len()) as i64],
+            )
+            .await?;
+        for row in rows {
+            let (position, content) = (row.int(0)?, Content::read(&row, 1)?);
+            let content_hash = match &content.salt {
+                Some(salt) => content.hash(salt),
+                // Erased before it was sealed: a salt that nobody keeps, so that the hash says as little as if it had been later.
+                None => content.hash(&new_salt()?),
             };
-            sealed += some;
-            if some < BATCH {
-                break;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(BREATH) => {}
-                () = hurry.cancelled() => {}
-            }
+            previous = chain(&previous, shard, position, &content_hash);
+            seals.push(Seal { shard, epoch, position, content_hash, chain_hash: previous.clone() });
         }
     }
-    Ok(sealed)
+    Ok(seals)
 }
 
-/// Seals the next rows of `shard`, up to `head`. They are read and hashed before the transaction, which only writes.
-async fn seal_some(log: &Log, leases: &Leases, shard: u32, epoch: i64, head: i64) -> Result<usize> {
-    let last =
-        log.db().row("SELECT position, chain_hash FROM audit_seal WHERE shard = $1 ORDER BY position DESC LIMIT 1", args![shard]).await?;
-    let (last, mut previous) = match last {
-        Some(row) => (row.int(0)?, row.get::<Vec<u8>>(1)?),
-        None => (0, START.to_vec()),
-    };
-    let rows = log
-        .db()
-        .rows(
-            "SELECT position, at, organisation, clinic, key, principal_kind, principal_id, action, salt FROM audit_log \
-             WHERE shard = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4",
-            args![shard, last, head, BATCH as i64],
-        )
-        .await?;
-    let mut seals = Vec::with_capacity(rows.len());
-    for row in rows {
-        let (position, content) = (row.int(0)?, Content::read(&row, 1)?);
-        let content_hash = match &content.salt {
-            Some(salt) => content.hash(salt),
-            // Erased before it was sealed: a salt that nobody keeps, so that the hash says as little as if it had been later.
-            None => content.hash(&new_salt()?),
-        };
-        previous = chain(&previous, shard, position, &content_hash);
-        seals.push((position, content_hash, previous.clone()));
-    }
-    let count = seals.len();
-    if count == 0 {
-        return Ok(0);
-    }
+async fn insert(log: &Log, leases: &Leases, seals: Vec<Seal>) -> Result<()> {
     let (leases, now) = (leases.clone(), log.clock().now());
     log.db()
         .transaction(move |tx| {
             Box::pin(async move {
-                leases.check(tx, shard, epoch).await?;
+                let epochs: BTreeMap<u32, i64> = seals.iter().map(|seal| (seal.shard, seal.epoch)).collect();
+                for (shard, epoch) in epochs {
+                    leases.check(tx, shard, epoch).await?;
+                }
                 for some in seals.chunks(100) {
                     let mut args = args![];
-                    for (position, content_hash, chain_hash) in some {
-                        args.extend(args![shard, *position, content_hash.clone(), chain_hash.clone(), now]);
+                    for seal in some {
+                        args.extend(args![seal.shard, seal.position, seal.content_hash.clone(), seal.chain_hash.clone(), now]);
                     }
                     let sql = format!(
                         "INSERT INTO audit_seal (shard, position, content_hash, chain_hash, sealed_at) VALUES {}",
@@ -178,8 +189,7 @@ async fn seal_some(log: &Log, leases: &Leases, shard: u32, epoch: i64, head: i64
                 Ok(())
             })
         })
-        .await?;
-    Ok(count)
+        .await
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use proto::config::config_service_client::ConfigServiceClient;
 use proto::config::{ApplyRegionRequest, Change, DiffRegionRequest, ValidateRegionRequest};
 use region::{Document, Finding};
 
-use crate::client::Clients;
+use crate::client::{Client, Clients};
 use crate::suite::SERVICES;
 
 /// What an apply did, or would do.
@@ -52,16 +52,16 @@ pub fn refused(findings: &[Finding]) -> Error {
 /// Applies `document` through the services' own gRPC.
 pub async fn apply(clients: impl Into<Clients>, document: &Document, dry_run: bool) -> Result<Applied> {
     let clients = clients.into();
-    let config = |service: &str| {
-        ConfigServiceClient::new(clients.of(service))
+    let config = |service: &str| -> Result<ConfigServiceClient<Client>> {
+        Ok(ConfigServiceClient::new(clients.of(service)?)
             .max_encoding_message_size(runtime::MAX_CONFIG_REQUEST)
-            .max_decoding_message_size(runtime::MAX_RESPONSE)
+            .max_decoding_message_size(runtime::MAX_RESPONSE))
     };
     let region_json = serde_json::to_string(&document.region).map_err(|error| Error::internal(format!("the region cannot be written: {error}")))?;
     let mut findings = Vec::new();
     for service in SERVICES {
         let request = ValidateRegionRequest { service: service.to_owned(), region_json: region_json.clone() };
-        let answer = config(service).validate_region(request).await.map_err(|status| named(service, &status))?.into_inner();
+        let answer = config(service)?.validate_region(request).await.map_err(|status| named(service, &status))?.into_inner();
         findings.extend(answer.problems.into_iter().map(|problem| document.finding(problem.field, problem.description)));
     }
     findings.sort();
@@ -72,7 +72,7 @@ pub async fn apply(clients: impl Into<Clients>, document: &Document, dry_run: bo
     let mut applied = Applied::default();
     for service in SERVICES {
         let request = DiffRegionRequest { service: service.to_owned(), region_json: region_json.clone() };
-        let answer = config(service).diff_region(request).await.map_err(|status| named(service, &status))?.into_inner();
+        let answer = config(service)?.diff_region(request).await.map_err(|status| named(service, &status))?.into_inner();
         for change in answer.changes {
             if !applied.changes.contains(&change) {
                 applied.changes.push(change);
@@ -84,7 +84,7 @@ pub async fn apply(clients: impl Into<Clients>, document: &Document, dry_run: bo
     }
     for service in SERVICES {
         let request = ApplyRegionRequest { service: service.to_owned(), region_json: region_json.clone() };
-        let answer = config(service).apply_region(request).await.map_err(|status| {
+        let answer = config(service)?.apply_region(request).await.map_err(|status| {
             let done = if applied.changed.is_empty() { "none".to_owned() } else { applied.changed.join(", ") };
             let error = named(service, &status);
             Error::new(error.code, "APPLY_CUT_SHORT", format!("{}; changed so far: {done}; run the same apply again to complete it", error.message))

@@ -10,7 +10,7 @@ use bus::Bus;
 use clap::{Parser, Subcommand};
 use ephemeral::Ephemeral;
 use kernel::{Clock, Error, Id, Result};
-use suite::client::{self, Client};
+use suite::client::{self, Clients};
 use suite::config::{Config, DEFAULTS, Flags};
 use suite::folder::{Folder, read_secret};
 use suite::suite::{Parts, SERVICES, Suite, listen};
@@ -162,8 +162,15 @@ impl Target {
         }
     }
 
-    async fn connect(&self) -> Result<Client> {
-        client::with_token(client::connect(&self.address).await?, &self.operator_token()?)
+    /// Each service where it answers: at the address of its own in the settings, or where the whole suite does.
+    async fn connect(&self) -> Result<Clients> {
+        let (peers, token) = (Config::load(&self.flags)?.peers, self.operator_token()?);
+        let mut clients = Clients::default();
+        for service in SERVICES {
+            let address = peers.get(service).unwrap_or(&self.address);
+            clients = clients.with(service, client::with_token(client::connect(address).await?, &token)?);
+        }
+        Ok(clients)
     }
 }
 

@@ -9,6 +9,8 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::suite::SERVICES;
+
 /// A connection with a token.
 pub type Client = InterceptedService<Channel, Bearer>;
 
@@ -50,16 +52,15 @@ pub fn operator_token(secret: &Secret, clock: &Clock) -> String {
     secret.service_token(rpc::authenticate::OPERATOR, clock.now() + Duration::from_secs(3600))
 }
 
-/// Connections to every service: one address for all, or one for each.
-#[derive(Clone)]
+/// Connections to every service: one for all, or one for each.
+#[derive(Clone, Default)]
 pub struct Clients {
-    all: Client,
-    own: std::collections::BTreeMap<String, Client>,
+    each: std::collections::BTreeMap<String, Client>,
 }
 
 impl From<&Client> for Clients {
     fn from(all: &Client) -> Self {
-        Self { all: all.clone(), own: std::collections::BTreeMap::new() }
+        SERVICES.iter().fold(Self::default(), |clients, service| clients.with(service, all.clone()))
     }
 }
 
@@ -70,13 +71,13 @@ impl From<&Self> for Clients {
 }
 
 impl Clients {
-    /// `service` answers at an address of its own.
     pub fn with(mut self, service: &str, client: Client) -> Self {
-        self.own.insert(service.to_owned(), client);
+        self.each.insert(service.to_owned(), client);
         self
     }
 
-    pub fn of(&self, service: &str) -> Client {
-        self.own.get(service).unwrap_or(&self.all).clone()
+    /// The connection to `service`, which must be one of the suite's.
+    pub fn of(&self, service: &str) -> Result<Client> {
+        self.each.get(service).cloned().ok_or_else(|| Error::invalid("service", format!("must be one of {}", SERVICES.join(", "))))
     }
 }

@@ -9,7 +9,7 @@ use proto::log::{
     VerifyAuditRequest, VerifyAuditResponse,
 };
 
-use crate::client::Client;
+use crate::client::Clients;
 use crate::suite::SERVICES;
 
 /// A large audit log takes a while; nobody gets a longer deadline.
@@ -21,11 +21,11 @@ fn failed(status: tonic::Status) -> Error {
 
 /// Every consumer's cursors in `service`'s log. A consumer that does not answer stops the rejoin: its cursor might be the
 /// highest.
-async fn cursors(client: &Client, service: &str) -> Result<Vec<Cursor>> {
+async fn cursors(clients: &Clients, service: &str) -> Result<Vec<Cursor>> {
     let mut all = Vec::new();
     for consumer in SERVICES {
         let request = ListCursorsRequest { service: consumer.to_owned() };
-        let answer = EventLogServiceClient::new(client.clone())
+        let answer = EventLogServiceClient::new(clients.of(consumer)?)
             .list_cursors(request)
             .await
             .map_err(|status| Error::unavailable(format!("{consumer} does not tell its cursors, and without them no rejoin is safe: {}", status.message())))?;
@@ -35,15 +35,16 @@ async fn cursors(client: &Client, service: &str) -> Result<Vec<Cursor>> {
 }
 
 /// Starts a new incarnation of `service`'s log above every cursor.
-pub async fn rejoin(client: &Client, service: &str, dry_run: bool) -> Result<RejoinResponse> {
-    let cursors = cursors(client, service).await?;
+pub async fn rejoin(clients: impl Into<Clients>, service: &str, dry_run: bool) -> Result<RejoinResponse> {
+    let clients = clients.into();
+    let cursors = cursors(&clients, service).await?;
     let request = RejoinRequest { service: service.to_owned(), cursors, dry_run };
-    Ok(EventLogServiceClient::new(client.clone()).rejoin(request).await.map_err(failed)?.into_inner())
+    Ok(EventLogServiceClient::new(clients.of(service)?).rejoin(request).await.map_err(failed)?.into_inner())
 }
 
 /// One line per dead letter.
-pub async fn dead_letters(client: &Client, service: &str) -> Result<Vec<String>> {
-    let answer = EventLogServiceClient::new(client.clone())
+pub async fn dead_letters(clients: impl Into<Clients>, service: &str) -> Result<Vec<String>> {
+    let answer = EventLogServiceClient::new(clients.into().of(service)?)
         .list_dead_letters(ListDeadLettersRequest { service: service.to_owned() })
         .await
         .map_err(failed)?
@@ -60,8 +61,8 @@ pub async fn dead_letters(client: &Client, service: &str) -> Result<Vec<String>>
 }
 
 /// Tries a dead letter again, or gives it up; answers how many events took effect.
-pub async fn settle(client: &Client, service: &str, event_id: &str, drop: bool) -> Result<u32> {
-    let mut log = EventLogServiceClient::new(client.clone());
+pub async fn settle(clients: impl Into<Clients>, service: &str, event_id: &str, drop: bool) -> Result<u32> {
+    let mut log = EventLogServiceClient::new(clients.into().of(service)?);
     let (service, event_id) = (service.to_owned(), event_id.to_owned());
     if drop {
         Ok(log.drop_dead_letter(DropDeadLetterRequest { service, event_id }).await.map_err(failed)?.into_inner().replayed)
@@ -71,10 +72,10 @@ pub async fn settle(client: &Client, service: &str, event_id: &str, drop: bool) 
 }
 
 /// Compares `service`'s audit log with its seals.
-pub async fn verify_audit(client: &Client, service: &str) -> Result<VerifyAuditResponse> {
+pub async fn verify_audit(clients: impl Into<Clients>, service: &str) -> Result<VerifyAuditResponse> {
     let mut request = tonic::Request::new(VerifyAuditRequest { service: service.to_owned() });
     request.set_timeout(VERIFY_DEADLINE);
-    let mut log = EventLogServiceClient::new(client.clone());
+    let mut log = EventLogServiceClient::new(clients.into().of(service)?);
     Ok(log.verify_audit(request).await.map_err(|status| Error { message: format!("{service}: {}", status.message()), ..failed(status) })?.into_inner())
 }
 

@@ -30,6 +30,7 @@ mod afterwards;
 mod conversation;
 mod doors;
 mod dynamic;
+mod exactly_once;
 mod journey;
 mod tables;
 mod tenants;

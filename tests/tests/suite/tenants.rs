@@ -157,7 +157,7 @@ fn plain(field: &FieldDescriptor, things: &Things) -> Option<Value> {
     let text = |text: &str| Some(Value::String(text.to_owned()));
     match field.name() {
         // May stay empty.
-        "request_id" | "language" | "page_token" | "page_size" | "answers" | "mode" | "state" | "states" | "due_at" | "for_whom" | "channel"
+        "request_id" | "language" | "page_token" | "page_size" | "answers" | "state" | "states" | "due_at" | "for_whom" | "channel"
         | "leave_message" | "keep" | "visitor" | "external_ref" | "capacity" | "hold_seconds" | "after_seq" | "age" | "at" | "ttl_seconds"
         | "cursors" | "dry_run" | "limit" | "shard" | "token" | "to" => None,
         "from" if matches!(field.kind(), Kind::Message(_)) => None,
@@ -171,6 +171,7 @@ fn plain(field: &FieldDescriptor, things: &Things) -> Option<Value> {
         "token_hash" => Some(Value::Bytes(Bytes::from(things.token_hash.clone()))),
         "severity" => Some(Value::EnumNumber(3)),
         "outcome" | "kind" => Some(Value::EnumNumber(2)),
+        "mode" => Some(Value::EnumNumber(1)),
         "rating" => Some(Value::I32(5)),
         "correlation_id" => Some(Value::U64(1)),
         "present" => Some(Value::Bool(true)),

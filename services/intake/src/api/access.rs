@@ -90,6 +90,11 @@ impl AccessService for Access {
     async fn issue_token(&self, request: Request<IssueTokenRequest>) -> Answer<IssueTokenResponse> {
         let caller = caller(&request).map_err(status)?;
         let request = request.into_inner();
+        // Before anything is said of the principal: who works for another organisation is not for a leader to find out.
+        let organisation = request.principal.as_ref().map(|principal| principal.organisation_id.as_str()).unwrap_or_default();
+        if caller.role() != Role::Operator && organisation != caller.principal.organisation {
+            return Err(status(Error::not_found("principal")));
+        }
         let principal = self.principal(request.principal.clone()).map_err(status)?;
         may_give(&caller, &principal).map_err(status)?;
         let life = if request.ttl_seconds == 0 { DEFAULT_LIFE } else { request.ttl_seconds };
