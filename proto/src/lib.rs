@@ -1,10 +1,6 @@
 //! The contracts: every message and service of Samtal, compiled from `proto/samtal/**`.
 
-#![allow(
-    missing_docs,
-    clippy::all,
-    reason = "generated code follows the .proto files, whose comments it carries"
-)]
+#![allow(missing_docs, clippy::all, reason = "generated code follows the .proto files, whose comments it carries")]
 
 /// Every file with its comments, for server reflection and for tests that go through all RPCs.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));

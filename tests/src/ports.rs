@@ -26,12 +26,7 @@ impl Port {
         let start = RandomState::new().hash_one(std::process::id());
         for step in 0..span {
             let number = low + u16::try_from((start.wrapping_add(step)) % span).expect("smaller than the span");
-            let Ok(lock) = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(folder.join(number.to_string()))
-            else {
+            let Ok(lock) = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(number.to_string())) else {
                 continue; // another user's
             };
             if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", number)).is_ok() {
@@ -62,11 +57,7 @@ fn range() -> (u16, u16) {
         .ok()
         .and_then(|text| text.split_whitespace().next()?.parse::<u16>().ok())
         .unwrap_or(32_768);
-    if outgoing_from > 12_000 {
-        (10_000, outgoing_from - 1)
-    } else {
-        (10_000, 32_767)
-    }
+    if outgoing_from > 12_000 { (10_000, outgoing_from - 1) } else { (10_000, 32_767) }
 }
 
 #[cfg(test)]

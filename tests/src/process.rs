@@ -21,11 +21,7 @@ impl Launch {
     /// [`Launch::env`].
     pub fn samtal(label: &str) -> Launch {
         let binary = spawn::profile_dir().join("samtal");
-        assert!(
-            binary.is_file(),
-            "{} is not built: cargo build -p samtal (make test does it)",
-            binary.display()
-        );
+        assert!(binary.is_file(), "{} is not built: cargo build -p samtal (make test does it)", binary.display());
         Launch::program(&binary, label)
     }
 
@@ -35,10 +31,7 @@ impl Launch {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SAMTAL_")) {
             command.env_remove(name);
         }
-        Launch {
-            label: label.to_owned(),
-            command,
-        }
+        Launch { label: label.to_owned(), command }
     }
 
     /// Adds an argument.
@@ -70,23 +63,10 @@ impl Launch {
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (log, log_path) = spawn::log_file(&self.label);
         let mut child = spawn::spawn(self.command).unwrap_or_else(|error| panic!("cannot start {} through setpriv: {error}", self.label));
-        let output = Arc::new(Output {
-            state: Mutex::new(Lines {
-                lines: Vec::new(),
-                open: 2,
-                log,
-            }),
-            changed: Condvar::new(),
-        });
+        let output = Arc::new(Output { state: Mutex::new(Lines { lines: Vec::new(), open: 2, log }), changed: Condvar::new() });
         read_into(&output, child.stdout.take().expect("piped"));
         read_into(&output, child.stderr.take().expect("piped"));
-        Process {
-            label: self.label,
-            pid: child.id(),
-            child,
-            output,
-            log_path,
-        }
+        Process { label: self.label, pid: child.id(), child, output, log_path }
     }
 }
 
@@ -130,19 +110,10 @@ impl Process {
             let left = deadline.saturating_sub(started.elapsed());
             if left.is_zero() || state.open == 0 {
                 drop(state);
-                let why = if left.is_zero() {
-                    format!("in {deadline:?}")
-                } else {
-                    "before it ended".to_owned()
-                };
+                let why = if left.is_zero() { format!("in {deadline:?}") } else { "before it ended".to_owned() };
                 panic!("{}: no line with {pattern:?} {why}; {}", self.label, spawn::tail(&self.log_path));
             }
-            state = self
-                .output
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            state = self.output.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -179,19 +150,11 @@ impl Process {
             if let Some(status) = self.child.try_wait().expect("own child") {
                 let state = self.output.state();
                 // Bounded, as a grandchild may hold the pipe.
-                let wait = self
-                    .output
-                    .changed
-                    .wait_timeout_while(state, Duration::from_secs(2), |state| state.open > 0);
+                let wait = self.output.changed.wait_timeout_while(state, Duration::from_secs(2), |state| state.open > 0);
                 drop(wait.unwrap_or_else(PoisonError::into_inner));
                 return status;
             }
-            assert!(
-                started.elapsed() < deadline,
-                "{} still runs after {deadline:?}; {}",
-                self.label,
-                spawn::tail(&self.log_path)
-            );
+            assert!(started.elapsed() < deadline, "{} still runs after {deadline:?}; {}", self.label, spawn::tail(&self.log_path));
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -256,10 +219,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(20);
 
     fn shell(script: &str) -> Process {
-        Launch::program(Path::new("/bin/sh"), "shell")
-            .args(["-c", script])
-            .env("GREETING", "god dag")
-            .start()
+        Launch::program(Path::new("/bin/sh"), "shell").args(["-c", script]).env("GREETING", "god dag").start()
     }
 
     #[test]
@@ -279,10 +239,7 @@ mod tests {
         let started = Instant::now();
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| process.wait_for_line("ready", SOON))).unwrap_err();
         assert!(started.elapsed() < SOON);
-        assert!(
-            panic.downcast_ref::<String>().unwrap().contains("other"),
-            "the message shows the log"
-        );
+        assert!(panic.downcast_ref::<String>().unwrap().contains("other"), "the message shows the log");
     }
 
     #[test]

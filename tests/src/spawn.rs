@@ -48,10 +48,7 @@ pub(crate) fn bound_to_us(program: impl AsRef<OsStr>, signal: &str) -> Command {
 /// Sends a signal by pid (std can only send SIGKILL).
 pub(crate) fn signal(pid: u32, name: &str) {
     // A process that is already gone is no fault: the caller waits for its end anyway.
-    Command::new("sh")
-        .args(["-c", r#"kill -s "$1" "$2" 2>/dev/null"#, "sh", name, &pid.to_string()])
-        .status()
-        .expect("sh");
+    Command::new("sh").args(["-c", r#"kill -s "$1" "$2" 2>/dev/null"#, "sh", name, &pid.to_string()]).status().expect("sh");
 }
 
 /// This process's folder for data of servers; removed when the process is gone, however it ended.
@@ -66,11 +63,7 @@ pub(crate) fn run_dir() -> &'static Path {
             .keep();
         // Waits for the end of its input, which only our death brings, then removes; again while a dying server still writes.
         let reaper = Command::new("sh")
-            .args([
-                "-c",
-                r#"cat; n=0; while ! rm -rf -- "$1" && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done"#,
-                "sh",
-            ])
+            .args(["-c", r#"cat; n=0; while ! rm -rf -- "$1" && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done"#, "sh"])
             .arg(&dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -90,10 +83,7 @@ pub(crate) fn log_file(label: &str) -> (File, PathBuf) {
     let stem = exe.file_stem().expect("a file name").to_string_lossy().into_owned();
     let folder = profile_dir().join("../test-logs").join(format!("{stem}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("the target folder is writable");
-    let path = folder
-        .canonicalize()
-        .expect("exists")
-        .join(format!("{:03}-{label}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
+    let path = folder.canonicalize().expect("exists").join(format!("{:03}-{label}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
     (File::create(&path).expect("a log file"), path)
 }
 
@@ -101,18 +91,12 @@ pub(crate) fn log_file(label: &str) -> (File, PathBuf) {
 pub(crate) fn profile_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("own path");
     let deps = exe.parent().expect("a folder");
-    if deps.ends_with("deps") {
-        deps.parent().expect("target/<profile>").to_path_buf()
-    } else {
-        deps.to_path_buf()
-    }
+    if deps.ends_with("deps") { deps.parent().expect("target/<profile>").to_path_buf() } else { deps.to_path_buf() }
 }
 
 /// The end of a log, for messages.
 pub(crate) fn tail(path: &Path) -> String {
-    let text = std::fs::read(path)
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .unwrap_or_default();
+    let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     format!("end of {}:\n{}", path.display(), lines[lines.len().saturating_sub(30)..].join("\n"))
 }

@@ -60,12 +60,7 @@ pub struct Setup {
 
 impl Setup {
     pub fn new(stack: Stack) -> Setup {
-        Setup {
-            stack,
-            clock: Clock::system(),
-            smtp: String::new(),
-            region: region_yaml(),
-        }
+        Setup { stack, clock: Clock::system(), smtp: String::new(), region: region_yaml() }
     }
 
     /// A clock that only the test moves, from [`MORNING`] on.
@@ -207,9 +202,7 @@ impl TestSuite {
     /// Applies a region given as YAML.
     pub async fn apply(&self, yaml: &str) {
         let document = region::parse("tests.yaml", yaml).unwrap_or_else(|findings| panic!("{}", apply::refused(&findings)));
-        apply::apply(&self.operator().client, &document, false)
-            .await
-            .expect("the region is taken");
+        apply::apply(&self.operator().client, &document, false).await.expect("the region is taken");
     }
 
     /// The pace of a manual clock.
@@ -221,9 +214,7 @@ impl TestSuite {
     pub async fn advance(&self, by: Duration) {
         let mut pace = self.pace().await;
         let to = self.clock.now() + by;
-        tokio::time::timeout(SOON, pace.advance_to(to))
-            .await
-            .expect("the suite settles at each stop of the clock");
+        tokio::time::timeout(SOON, pace.advance_to(to)).await.expect("the suite settles at each stop of the clock");
         self.settle().await;
     }
 
@@ -234,10 +225,7 @@ impl TestSuite {
     }
 
     pub fn with_token(&self, token: &str) -> Person {
-        Person {
-            client: client::with_token(self.channel(), token).expect("a token"),
-            token: token.to_owned(),
-        }
+        Person { client: client::with_token(self.channel(), token).expect("a token"), token: token.to_owned() }
     }
 
     /// Somebody without a token.
@@ -256,17 +244,10 @@ impl TestSuite {
 
     /// A token for anybody but a visitor.
     pub async fn person(&self, kind: PrincipalKind, id: &str, organisation: &str) -> Person {
-        let principal = Principal {
-            kind: kind.into(),
-            id: id.to_owned(),
-            organisation_id: organisation.to_owned(),
-            clinic_ids: Vec::new(),
-        };
-        let request = IssueTokenRequest {
-            request_id: format!("token-{organisation}-{id}"),
-            principal: Some(principal),
-            ttl_seconds: 366 * 86_400,
-        };
+        let principal =
+            Principal { kind: kind.into(), id: id.to_owned(), organisation_id: organisation.to_owned(), clinic_ids: Vec::new() };
+        let request =
+            IssueTokenRequest { request_id: format!("token-{organisation}-{id}"), principal: Some(principal), ttl_seconds: 366 * 86_400 };
         let answer = self.operator().access().issue_token(request).await.expect("a token");
         self.with_token(&answer.into_inner().token)
     }
@@ -301,19 +282,9 @@ impl TestSuite {
 
     /// The same with a request of one's own.
     pub async fn visitor_with(&self, request: OpenCaseRequest) -> Visitor {
-        let opened = self
-            .anonymous()
-            .cases()
-            .open_case(request)
-            .await
-            .expect("the case opens")
-            .into_inner();
+        let opened = self.anonymous().cases().open_case(request).await.expect("the case opens").into_inner();
         let case = opened.case.clone().expect("a case");
-        Visitor {
-            me: self.with_token(&opened.visitor_token),
-            case_id: case.case_id,
-            opened,
-        }
+        Visitor { me: self.with_token(&opened.visitor_token), case_id: case.case_id, opened }
     }
 }
 
@@ -402,18 +373,12 @@ impl Person {
     }
 
     pub async fn post(&self, case_id: &str, client_id: &str, text: &str) -> Result<PostMessageResponse, Status> {
-        let request = PostMessageRequest {
-            case_id: case_id.to_owned(),
-            client_id: client_id.to_owned(),
-            text: text.to_owned(),
-        };
+        let request = PostMessageRequest { case_id: case_id.to_owned(), client_id: client_id.to_owned(), text: text.to_owned() };
         self.conversations().post_message(request).await.map(tonic::Response::into_inner)
     }
 
     pub async fn case(&self, case_id: &str) -> Result<Case, Status> {
-        let request = proto::intake::GetCaseRequest {
-            case_id: case_id.to_owned(),
-        };
+        let request = proto::intake::GetCaseRequest { case_id: case_id.to_owned() };
         let answer = self.cases().get_case(request).await?;
         Ok(answer.into_inner().case.expect("a case"))
     }
@@ -437,11 +402,7 @@ impl Person {
     }
 
     pub async fn present(&self, present: bool) {
-        let request = SetPresenceRequest {
-            present,
-            hold_seconds: 43_200,
-            ..SetPresenceRequest::default()
-        };
+        let request = SetPresenceRequest { present, hold_seconds: 43_200, ..SetPresenceRequest::default() };
         self.routing().set_presence(request).await.expect("presence is taken");
     }
 
@@ -452,18 +413,12 @@ impl Person {
 
     /// The offer of this case, once it is made.
     pub async fn offer(&self, case_id: &str) -> Offer {
-        eventually("the case is offered", async || {
-            self.offers().await.into_iter().find(|offer| offer.case_id == case_id)
-        })
-        .await
+        eventually("the case is offered", async || self.offers().await.into_iter().find(|offer| offer.case_id == case_id)).await
     }
 
     /// Takes the offer of this case once it is made, and waits until intake knows.
     pub async fn take(&self, case_id: &str) {
-        let request = AcceptOfferRequest {
-            request_id: String::new(),
-            offer_id: self.offer(case_id).await.offer_id,
-        };
+        let request = AcceptOfferRequest { request_id: String::new(), offer_id: self.offer(case_id).await.offer_id };
         self.routing().accept_offer(request).await.expect("the offer is accepted");
         self.holds(case_id).await;
     }
@@ -471,13 +426,8 @@ impl Person {
     /// Until every service that asks about it knows that this worker has the case.
     pub async fn holds(&self, case_id: &str) {
         eventually("intake knows who has the case", async || self.messages(case_id).await.ok()).await;
-        let request = proto::scheduling::ListBookingsRequest {
-            case_id: case_id.to_owned(),
-        };
-        eventually("scheduling knows the case", async || {
-            self.scheduling().list_bookings(request.clone()).await.ok()
-        })
-        .await;
+        let request = proto::scheduling::ListBookingsRequest { case_id: case_id.to_owned() };
+        eventually("scheduling knows the case", async || self.scheduling().list_bookings(request.clone()).await.ok()).await;
     }
 }
 
@@ -497,11 +447,7 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
 #[track_caller]
 pub fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, reason: &str) -> Status {
     let status = answer.expect_err("it should have been refused");
-    assert_eq!(
-        (status.code(), rpc::status::reason(&status).unwrap_or_default().as_str()),
-        (code, reason),
-        "{status:?}"
-    );
+    assert_eq!((status.code(), rpc::status::reason(&status).unwrap_or_default().as_str()), (code, reason), "{status:?}");
     status
 }
 

@@ -2,8 +2,8 @@
 
 const HEAD: [&str; 16] = ["ba", "be", "bo", "da", "de", "fi", "fo", "ga", "ka", "la", "li", "ma", "mi", "no", "ra", "sa"];
 const TAIL: [&str; 32] = [
-    "bel", "dan", "dis", "fal", "gun", "kas", "ken", "kol", "kus", "lan", "len", "lin", "lor", "man", "mer", "min", "mon", "nad", "nel", "pan",
-    "per", "pol", "ran", "ris", "ros", "sel", "sol", "tan", "tek", "ter", "tor", "van",
+    "bel", "dan", "dis", "fal", "gun", "kas", "ken", "kol", "kus", "lan", "len", "lin", "lor", "man", "mer", "min", "mon", "nad", "nel",
+    "pan", "per", "pol", "ran", "ris", "ros", "sel", "sol", "tan", "tek", "ter", "tor", "van",
 ];
 /// Words in a phrase.
 const WORDS: usize = 8;

@@ -71,12 +71,18 @@ pub const POLICY: &[(&str, Rules)] = &[
     // intake: cases
     (
         "samtal.intake.v1.CaseService/GetEntryPoint",
-        &[(Anonymous, Region), (Visitor, Region), (Worker, Region), (Volunteer, Region), (Leader, Region), (Integrator, Region), (Operator, Region), (Service, Region)],
+        &[
+            (Anonymous, Region),
+            (Visitor, Region),
+            (Worker, Region),
+            (Volunteer, Region),
+            (Leader, Region),
+            (Integrator, Region),
+            (Operator, Region),
+            (Service, Region),
+        ],
     ),
-    (
-        "samtal.intake.v1.CaseService/OpenCase",
-        &[(Anonymous, Region), (Worker, Clinic), (Leader, Clinic), (Integrator, Organisation)],
-    ),
+    ("samtal.intake.v1.CaseService/OpenCase", &[(Anonymous, Region), (Worker, Clinic), (Leader, Clinic), (Integrator, Organisation)]),
     (
         "samtal.intake.v1.CaseService/GetCase",
         &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation), (Service, Region)],
@@ -128,7 +134,15 @@ pub const POLICY: &[(&str, Rules)] = &[
     // scheduling
     (
         "samtal.scheduling.v1.SchedulingService/GetOpening",
-        &[(Anonymous, Region), (Visitor, Region), (Worker, Region), (Volunteer, Region), (Leader, Region), (Integrator, Region), (Service, Region)],
+        &[
+            (Anonymous, Region),
+            (Visitor, Region),
+            (Worker, Region),
+            (Volunteer, Region),
+            (Leader, Region),
+            (Integrator, Region),
+            (Service, Region),
+        ],
     ),
     ("samtal.scheduling.v1.SchedulingService/ListOpenings", &[(Worker, Region), (Leader, Region), (Integrator, Region), (Service, Region)]),
     ("samtal.scheduling.v1.SchedulingService/ListSlots", STAFF_CLINIC),
@@ -145,10 +159,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ),
     // notifications
     ("samtal.notifications.v1.NotificationService/SetContact", &[(Visitor, Own), (Worker, Held), (Volunteer, Held)]),
-    (
-        "samtal.notifications.v1.NotificationService/ListNotifications",
-        &[(Visitor, Own), (Worker, Own), (Volunteer, Own), (Leader, Own)],
-    ),
+    ("samtal.notifications.v1.NotificationService/ListNotifications", &[(Visitor, Own), (Worker, Own), (Volunteer, Own), (Leader, Own)]),
     ("samtal.notifications.v1.NotificationService/MarkSeen", &[(Visitor, Own), (Worker, Own), (Volunteer, Own), (Leader, Own)]),
     // insights
     ("samtal.insights.v1.InsightsService/GetReport", &[(Leader, Clinic), (Integrator, Organisation), (Operator, Region)]),

@@ -1,7 +1,7 @@
 //! NATS: JetStream for batches of events, core NATS for live messages.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer, stream};
@@ -76,7 +76,10 @@ impl NatsBus {
         if self.stream_ready.load(Ordering::Relaxed) {
             return Ok(());
         }
-        self.jetstream.get_or_create_stream(config()).await.map_err(|error| Error::unavailable(format!("NATS has no stream {STREAM}: {error}")))?;
+        self.jetstream
+            .get_or_create_stream(config())
+            .await
+            .map_err(|error| Error::unavailable(format!("NATS has no stream {STREAM}: {error}")))?;
         self.stream_ready.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -95,7 +98,10 @@ impl NatsBus {
             .publish_with_headers(format!("samtal.log.{service}.{shard}"), headers, batch)
             .await
             .map_err(|error| failed(&error))?;
-        tokio::time::timeout(PUBLISH_TIMEOUT, stored.into_future()).await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        tokio::time::timeout(PUBLISH_TIMEOUT, stored.into_future())
+            .await
+            .map_err(|error| failed(&error))?
+            .map_err(|error| failed(&error))?;
         Ok(())
     }
 
@@ -113,8 +119,11 @@ impl NatsBus {
 
     pub async fn subscribe_live(&self, subject: &str) -> Result<LiveStream> {
         let reconnected = self.reconnected.subscribe();
-        let subscription =
-            self.client.subscribe(subject.to_owned()).await.map_err(|error| Error::unavailable(format!("NATS takes no subscription: {error}")))?;
+        let subscription = self
+            .client
+            .subscribe(subject.to_owned())
+            .await
+            .map_err(|error| Error::unavailable(format!("NATS takes no subscription: {error}")))?;
         // Until the server has the subscription, a message could slip by. While NATS is away the reader lives on the
         // comparison with the store, so a failure here is only a gap.
         let _ = tokio::time::timeout(Duration::from_millis(500), self.client.flush()).await;

@@ -33,10 +33,7 @@ async fn eventually(clock: &Clock, after: Duration, what: &str, mut holds: impl 
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(
-        tokio::time::timeout(PATIENCE, polling).await.is_ok(),
-        "{what}: not within {PATIENCE:?}"
-    );
+    assert!(tokio::time::timeout(PATIENCE, polling).await.is_ok(), "{what}: not within {PATIENCE:?}");
 }
 
 async fn presence(e: &Ephemeral, clock: &Clock) {
@@ -49,11 +46,7 @@ async fn presence(e: &Ephemeral, clock: &Clock) {
     e.clear_present(&never).await;
     assert!(e.is_present(&here).await && !e.is_present(&gone).await);
     let all = [never.clone(), here.clone(), gone, here.clone()];
-    assert_eq!(
-        e.present(&all).await,
-        [false, true, false, true],
-        "the answers come in the order of the keys"
-    );
+    assert_eq!(e.present(&all).await, [false, true, false, true], "the answers come in the order of the keys");
     assert_eq!(e.present(&[]).await, Vec::<bool>::new());
     e.clear_present(&here).await;
 }
@@ -82,20 +75,15 @@ async fn limit_is_exact_under_concurrency(e: &Ephemeral, clock: &Clock) {
     for one in tries {
         match one.await {
             Ok(Ok(())) => allowed += 1,
-            Ok(Err(wait)) => assert!(
-                wait > Duration::ZERO && wait <= window / 5,
-                "an act of 5 per hour comes back within 12 minutes, not {wait:?}"
-            ),
+            Ok(Err(wait)) => {
+                assert!(wait > Duration::ZERO && wait <= window / 5, "an act of 5 per hour comes back within 12 minutes, not {wait:?}")
+            }
             Err(error) => assert!(!error.is_panic(), "allow panicked"),
         }
     }
     assert_eq!(allowed, 5, "of 20 at once, 5 were allowed");
     assert!(e.allow(&format!("{key}/other"), 5, window).await.is_ok(), "keys are apart");
-    assert_eq!(
-        e.allow(&format!("{key}/none"), 0, window).await,
-        Err(window),
-        "a limit of zero allows nothing"
-    );
+    assert_eq!(e.allow(&format!("{key}/none"), 0, window).await, Err(window), "a limit of zero allows nothing");
 }
 
 async fn limit_comes_back(e: &Ephemeral, clock: &Clock) {

@@ -20,14 +20,9 @@ impl Gate {
             return None;
         }
         // A year at most, so that no sum overflows, and at least a microsecond per act.
-        let window = i64::try_from(window.as_micros())
-            .unwrap_or(i64::MAX)
-            .clamp(limit, 366 * 86_400 * 1_000_000);
+        let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX).clamp(limit, 366 * 86_400 * 1_000_000);
         // Floored to whole microseconds: rounding up could deny the last of `limit` acts at once.
-        Some(Self {
-            cost: (window / limit).max(1),
-            window,
-        })
+        Some(Self { cost: (window / limit).max(1), window })
     }
 
     /// Takes an act at `now`. Gives the new paid-back moment, or how many microseconds to wait.

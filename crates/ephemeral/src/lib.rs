@@ -159,9 +159,7 @@ mod tests {
     async fn a_server_that_never_answers_is_a_server_that_is_not_there() {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let clock = Clock::manual(Time::from_secs(1_800_000_000));
-        let store = Ephemeral::connect(&format!("redis://{}", silent.local_addr().unwrap()), clock.clone())
-            .await
-            .unwrap();
+        let store = Ephemeral::connect(&format!("redis://{}", silent.local_addr().unwrap()), clock.clone()).await.unwrap();
         conformance::run(&store, &clock).await;
     }
 }

@@ -30,10 +30,7 @@ struct Maps {
 
 impl Memory {
     pub fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            maps: Arc::default(),
-        }
+        Self { clock, maps: Arc::default() }
     }
 
     pub fn set_present(&self, key: &str, ttl: Duration) {
@@ -93,10 +90,7 @@ struct Expiring<V> {
 
 impl<V> Default for Expiring<V> {
     fn default() -> Self {
-        Self {
-            entries: HashMap::new(),
-            sweep_at: LEAST,
-        }
+        Self { entries: HashMap::new(), sweep_at: LEAST }
     }
 }
 
@@ -106,8 +100,7 @@ impl<V> Expiring<V> {
     }
 
     fn put(&mut self, key: &str, value: V, now: Time, ttl: Duration) {
-        self.entries
-            .insert(key.to_owned(), (now + ttl.max(Duration::from_millis(1)), value));
+        self.entries.insert(key.to_owned(), (now + ttl.max(Duration::from_millis(1)), value));
         if self.entries.len() >= self.sweep_at {
             self.sweep(now);
         }

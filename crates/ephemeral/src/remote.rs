@@ -53,11 +53,7 @@ struct Link {
 impl Remote {
     /// Tries to connect once; if that fails it goes on in the background.
     pub async fn start(client: Client, memory: Memory) -> Self {
-        let shared = Arc::new(Shared {
-            client,
-            memory,
-            link: Mutex::default(),
-        });
+        let shared = Arc::new(Shared { client, memory, link: Mutex::default() });
         match open(&shared.client).await {
             Ok(connection) => shared.link().connection = Some(connection),
             Err(error) => {
@@ -108,12 +104,7 @@ impl Remote {
         let script = &*ALLOW;
         let waited = self
             .call(async |mut connection| {
-                script
-                    .key(format!("samtal:limit:{key}"))
-                    .arg(gate.cost)
-                    .arg(gate.window)
-                    .invoke_async::<i64>(&mut connection)
-                    .await
+                script.key(format!("samtal:limit:{key}")).arg(gate.cost).arg(gate.window).invoke_async::<i64>(&mut connection).await
             })
             .await;
         match waited {
@@ -195,18 +186,10 @@ async fn reconnect(shared: Weak<Shared>, client: Client) {
 
 /// Connects and writes: a replica or a full server answers PING, and would be lost again at the first use.
 async fn open(client: &Client) -> RedisResult<MultiplexedConnection> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(TIMEOUT))
-        .set_response_timeout(Some(TIMEOUT));
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(TIMEOUT)).set_response_timeout(Some(TIMEOUT));
     let attempt = async {
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        redis::cmd("SET")
-            .arg("samtal:probe")
-            .arg(1)
-            .arg("PX")
-            .arg(1000)
-            .query_async::<()>(&mut connection)
-            .await?;
+        redis::cmd("SET").arg("samtal:probe").arg(1).arg("PX").arg(1000).query_async::<()>(&mut connection).await?;
         Ok(connection)
     };
     // One limit over all: connecting, greeting and writing.

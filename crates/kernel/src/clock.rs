@@ -14,8 +14,12 @@ pub struct Clock(Arc<Kind>);
 
 enum Kind {
     /// Microseconds to add to the machine's clock, measured against the database.
-    System { offset: AtomicI64 },
-    Manual { now: watch::Sender<Time> },
+    System {
+        offset: AtomicI64,
+    },
+    Manual {
+        now: watch::Sender<Time>,
+    },
 }
 
 impl Clock {
@@ -82,9 +86,7 @@ impl Clock {
 
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
 fn machine_micros() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |span| i64::try_from(span.as_micros()).unwrap_or(i64::MAX))
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |span| i64::try_from(span.as_micros()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

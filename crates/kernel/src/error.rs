@@ -120,11 +120,7 @@ impl Violations {
         if text.len() > max {
             self.add(field, format!("has {} bytes, {max} are allowed", text.len()));
         }
-        self.check(
-            !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')),
-            field,
-            "must not contain control characters",
-        );
+        self.check(!text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')), field, "must not contain control characters");
     }
 
     /// Parses an id; on failure the violation is noted and a placeholder is returned, which `done` keeps from being used.

@@ -17,11 +17,7 @@ impl Id {
     /// A new id for something made at `now`. The random part keeps two ids of one microsecond apart.
     pub fn new(now: Time) -> Self {
         let micros = now.micros().max(0) as u64;
-        let stamp = uuid::Timestamp::from_unix(
-            uuid::NoContext,
-            micros / 1_000_000,
-            ((micros % 1_000_000) * 1_000) as u32,
-        );
+        let stamp = uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, ((micros % 1_000_000) * 1_000) as u32);
         Self(Uuid::new_v7(stamp))
     }
 
@@ -37,7 +33,11 @@ impl Id {
             }
             mix(h)
         };
-        Self(uuid::Builder::from_u128((u128::from(hash(0)) << 64) | u128::from(hash(0x9e37_79b9_7f4a_7c15))).with_version(uuid::Version::Custom).into_uuid())
+        Self(
+            uuid::Builder::from_u128((u128::from(hash(0)) << 64) | u128::from(hash(0x9e37_79b9_7f4a_7c15)))
+                .with_version(uuid::Version::Custom)
+                .into_uuid(),
+        )
     }
 
     pub const fn from_uuid(uuid: Uuid) -> Self {

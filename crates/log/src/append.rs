@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kernel::{Error, Result};
-use proto::log::Envelope;
 use prost::Message;
+use proto::log::Envelope;
 use store::{Val, args, values};
 
 use crate::unit::Unit;

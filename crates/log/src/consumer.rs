@@ -64,10 +64,16 @@ impl std::fmt::Display for Halt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::WentBack { head, cursor } => {
-                write!(f, "the source's log ends at {head}, but {cursor} was consumed: it was restored from a backup; run `samtal log rejoin`")
+                write!(
+                    f,
+                    "the source's log ends at {head}, but {cursor} was consumed: it was restored from a backup; run `samtal log rejoin`"
+                )
             }
             Self::OtherHistory { position } => {
-                write!(f, "the source's log holds another event at {position} than the one consumed: it was restored; run `samtal log rejoin`")
+                write!(
+                    f,
+                    "the source's log holds another event at {position} than the one consumed: it was restored; run `samtal log rejoin`"
+                )
             }
             Self::BeginsBelow { start, cursor } => {
                 write!(f, "the source's new incarnation begins after {start}, but {cursor} was consumed: run `samtal log rejoin` again")
@@ -150,7 +156,11 @@ impl Consumer {
                 self.state = State::Idle;
                 // What the source says of its end is newer than what was heard before.
                 self.known = self.cursor.position.max(end_of(&batch)).max(head.position);
-                if batch.events.is_empty() { self.head(&head, batch.incarnation == head.incarnation) } else { self.backfilled(batch, &head) }
+                if batch.events.is_empty() {
+                    self.head(&head, batch.incarnation == head.incarnation)
+                } else {
+                    self.backfilled(batch, &head)
+                }
             }
             Input::BackfillFailed => {
                 if self.state != State::Backfilling {
@@ -199,7 +209,8 @@ impl Consumer {
         let cursor = self.cursor.position;
         // The log has rejoined above the cursor: the operator has declared that what it holds beyond the cursor counts,
         // even if it went other ways before.
-        let declared = !self.cursor.incarnation.is_empty() && head.incarnation != self.cursor.incarnation && head.incarnation_start >= cursor;
+        let declared =
+            !self.cursor.incarnation.is_empty() && head.incarnation != self.cursor.incarnation && head.incarnation_start >= cursor;
         // At the very start of an incarnation the events before are a void that the operator has declared.
         let opens = batch.previous_event_id.is_empty() && batch.first > cursor && batch.incarnation != self.cursor.incarnation;
         if self.checks.gap && batch.first > cursor + 1 && !opens {

@@ -10,8 +10,8 @@ use bus::Bus;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use kernel::{Error, Result};
-use proto::log::{Batch, Envelope, Head};
 use prost::Message;
+use proto::log::{Batch, Envelope, Head};
 use store::args;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -177,7 +177,11 @@ impl Driver {
                 })
             })
             .await?;
-        let rows = self.log.db().rows("SELECT shard, incarnation, position, event_id FROM log_cursor WHERE source = $1 ORDER BY shard", args![source]).await?;
+        let rows = self
+            .log
+            .db()
+            .rows("SELECT shard, incarnation, position, event_id FROM log_cursor WHERE source = $1 ORDER BY shard", args![source])
+            .await?;
         self.shards.clear();
         // Answers to the consumers that are gone must not reach the new ones.
         self.running = JoinSet::new();
@@ -380,7 +384,12 @@ impl Driver {
             })
             .await;
         kernel::failpoint::pass("consumer.after_commit");
-        (done.map(|finished| { finished.publish(&self.log); }), at.load(Ordering::Relaxed))
+        (
+            done.map(|finished| {
+                finished.publish(&self.log);
+            }),
+            at.load(Ordering::Relaxed),
+        )
     }
 
     fn applied(&mut self, shard: u32, cursor: Cursor, stored: bool) {
@@ -457,7 +466,11 @@ impl Context {
             )
             .await?;
         if moved != 1 {
-            return Err(Error::new(kernel::Code::Aborted, FENCED, format!("the cursor of shard {} is not where this replica left it", task.shard)));
+            return Err(Error::new(
+                kernel::Code::Aborted,
+                FENCED,
+                format!("the cursor of shard {} is not where this replica left it", task.shard),
+            ));
         }
         for (index, event) in task.events.iter().enumerate() {
             at.store(index, Ordering::Relaxed);

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use kernel::error::Code;
 use kernel::{Error, Result};
-use proto::log::{DeadLetter, Envelope};
 use prost::Message;
+use proto::log::{DeadLetter, Envelope};
 use store::{Db, args};
 
 use crate::consumer_driver::Handler;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kernel::{Error, Result};
-use proto::log::{Batch, Envelope, Head};
 use prost::Message;
+use proto::log::{Batch, Envelope, Head};
 use store::{Db, args};
 
 /// Most events in one batch.
@@ -77,7 +77,8 @@ pub async fn read(db: &Db, service: &str, shard: u32, from: i64, limit: usize) -
         }
         let envelope: Vec<u8> = row.get(2)?;
         bytes += envelope.len();
-        let incarnation = of_shard.iter().rev().find(|one| one.start < position).ok_or_else(|| Error::internal("an event has no incarnation"))?;
+        let incarnation =
+            of_shard.iter().rev().find(|one| one.start < position).ok_or_else(|| Error::internal("an event has no incarnation"))?;
         if batch.events.is_empty() {
             batch.first = position;
             batch.incarnation.clone_from(&incarnation.id);

@@ -7,8 +7,8 @@ use bus::Bus;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use proto::log::Envelope;
 use prost::Message;
+use proto::log::Envelope;
 use store::args;
 use tokio_util::sync::CancellationToken;
 
@@ -121,8 +121,11 @@ async fn own(log: &Log, owned: &BTreeMap<u32, i64>, shards: &mut BTreeMap<u32, S
 }
 
 async fn store_positions(log: &Log, shards: &mut BTreeMap<u32, Shard>) {
-    let moved: Vec<(u32, i64)> =
-        shards.iter().filter(|(_, state)| state.relay.published() > state.stored).map(|(shard, state)| (*shard, state.relay.published())).collect();
+    let moved: Vec<(u32, i64)> = shards
+        .iter()
+        .filter(|(_, state)| state.relay.published() > state.stored)
+        .map(|(shard, state)| (*shard, state.relay.published()))
+        .collect();
     if moved.is_empty() {
         return;
     }

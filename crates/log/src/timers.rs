@@ -113,7 +113,8 @@ impl Timers {
                 let (fire, kind, key) = (fire.clone(), kind.clone(), key.clone());
                 Box::pin(async move {
                     // Whoever deletes the row fires: a stale owner, or a twin, finds it gone or set anew.
-                    let gone = unit.tx.exec("DELETE FROM timer WHERE kind = $1 AND key = $2 AND due_at = $3", args![&kind, &key, due]).await?;
+                    let gone =
+                        unit.tx.exec("DELETE FROM timer WHERE kind = $1 AND key = $2 AND due_at = $3", args![&kind, &key, due]).await?;
                     if gone == 1 {
                         fire.fire(unit, &kind, id).await?;
                         kernel::failpoint::pass("timer.before_commit");

@@ -185,9 +185,15 @@ impl<'t> Unit<'t> {
             .await?;
         let Some(row) = row else { return Ok(None) };
         if row.get::<Vec<u8>>(0)? != once.fingerprint {
-            return Err(Error::new(Code::AlreadyExists, "REQUEST_ID_REUSED", "this request_id was used for another request; make a new one"));
+            return Err(Error::new(
+                Code::AlreadyExists,
+                "REQUEST_ID_REUSED",
+                "this request_id was used for another request; make a new one",
+            ));
         }
-        M::decode(row.get::<Vec<u8>>(1)?.as_slice()).map(Some).map_err(|error| Error::internal(format!("a stored answer cannot be read: {error}")))
+        M::decode(row.get::<Vec<u8>>(1)?.as_slice())
+            .map(Some)
+            .map_err(|error| Error::internal(format!("a stored answer cannot be read: {error}")))
     }
 
     /// Keeps the answer for 7 days, or until `key` is erased. Leave secrets out: they are derived again.

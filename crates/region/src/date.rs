@@ -14,7 +14,5 @@ pub(crate) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dat
 }
 
 pub(crate) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
-    Option::<String>::deserialize(deserializer)?
-        .map(|text| parse(&text).map_err(de::Error::custom))
-        .transpose()
+    Option::<String>::deserialize(deserializer)?.map(|text| parse(&text).map_err(de::Error::custom)).transpose()
 }

@@ -30,10 +30,7 @@ impl fmt::Display for Change {
 /// The changes that lead from one description of an organisation to another, in a stable order; none if they are equal.
 pub fn diff(before: Option<&Organisation>, after: Option<&Organisation>) -> Vec<Change> {
     let value = |organisation: Option<&Organisation>| organisation.and_then(|organisation| serde_json::to_value(organisation).ok());
-    let mut walk = Walk {
-        changes: Vec::new(),
-        whole: before.is_some() != after.is_some(),
-    };
+    let mut walk = Walk { changes: Vec::new(), whole: before.is_some() != after.is_some() };
     walk.values("", value(before).as_ref(), value(after).as_ref());
     walk.changes
 }
@@ -73,13 +70,7 @@ impl Walk {
         let (Some(old), Some(new)) = (keyed(before), keyed(after)) else {
             return self.change(path, before, after);
         };
-        let place = |items: &[(String, &Value)]| {
-            items
-                .iter()
-                .enumerate()
-                .map(|(i, (key, _))| (key.clone(), i))
-                .collect::<BTreeMap<_, _>>()
-        };
+        let place = |items: &[(String, &Value)]| items.iter().enumerate().map(|(i, (key, _))| (key.clone(), i)).collect::<BTreeMap<_, _>>();
         let (old_places, new_places) = (place(&old), place(&new));
         for (key, item) in &old {
             let other = new_places.get(key).and_then(|i| new.get(*i)).map(|(_, item)| *item);
@@ -90,20 +81,11 @@ impl Walk {
         }
         // Questions and rules are tried in their order, and a person reads lists in theirs.
         let common = |items: &[(String, &Value)], others: &BTreeMap<String, usize>| {
-            items
-                .iter()
-                .filter(|(key, _)| others.contains_key(key))
-                .map(|(key, _)| key.clone())
-                .collect::<Vec<_>>()
-                .join(", ")
+            items.iter().filter(|(key, _)| others.contains_key(key)).map(|(key, _)| key.clone()).collect::<Vec<_>>().join(", ")
         };
         let (was, is) = (common(&old, &new_places), common(&new, &old_places));
         if was != is {
-            self.changes.push(Change {
-                path: format!("{path} (order)"),
-                before: Some(was),
-                after: Some(is),
-            });
+            self.changes.push(Change { path: format!("{path} (order)"), before: Some(was), after: Some(is) });
         }
     }
 
@@ -111,11 +93,7 @@ impl Walk {
         let tells = |value: &&Value| !(self.whole && says_nothing(value));
         let (before, after) = (before.filter(tells).map(shown), after.filter(tells).map(shown));
         if before.is_some() || after.is_some() {
-            self.changes.push(Change {
-                path: path.to_owned(),
-                before,
-                after,
-            });
+            self.changes.push(Change { path: path.to_owned(), before, after });
         }
     }
 }
@@ -123,11 +101,7 @@ impl Walk {
 /// The items of a list with their keys, if each has a key and no two share one. A list that is absent has no items.
 fn keyed(list: Option<&Value>) -> Option<Vec<(String, &Value)>> {
     let Some(list) = list else { return Some(Vec::new()) };
-    let items = list
-        .as_array()?
-        .iter()
-        .map(|item| Some((key_of(item)?, item)))
-        .collect::<Option<Vec<_>>>()?;
+    let items = list.as_array()?.iter().map(|item| Some((key_of(item)?, item))).collect::<Option<Vec<_>>>()?;
     let distinct = items.iter().map(|(key, _)| key).collect::<BTreeSet<_>>().len() == items.len();
     distinct.then_some(items)
 }

@@ -50,20 +50,12 @@ impl Organisation {
 
     /// A text in this language, else in the organisation's default one, else in any.
     pub fn text<'a>(&self, texts: &'a Texts, language: Language) -> &'a str {
-        texts
-            .get(&language)
-            .or_else(|| texts.get(&self.default_language()))
-            .or_else(|| texts.values().next())
-            .map_or("", String::as_str)
+        texts.get(&language).or_else(|| texts.get(&self.default_language())).or_else(|| texts.values().next()).map_or("", String::as_str)
     }
 
     /// The languages that are answered at an entry point.
     pub fn languages_at<'a>(&'a self, entry_point: &'a EntryPoint) -> &'a [Language] {
-        if entry_point.languages.is_empty() {
-            &self.languages
-        } else {
-            &entry_point.languages
-        }
+        if entry_point.languages.is_empty() { &self.languages } else { &entry_point.languages }
     }
 
     /// Where a case of an entry point waits: the queue that a rule named, else the clinic's queue for the profession, else the
@@ -71,10 +63,7 @@ impl Organisation {
     pub fn queue_for(&self, entry_point: &EntryPoint, named: Option<&str>, profession: Profession) -> Option<&Queue> {
         let of_profession =
             |queue: &&Queue| queue.clinic == entry_point.clinic && queue.profession == profession && profession != Profession::Any;
-        named
-            .and_then(|id| self.queue(id))
-            .or_else(|| self.queues.iter().find(of_profession))
-            .or_else(|| self.queue(&entry_point.queue))
+        named.and_then(|id| self.queue(id)).or_else(|| self.queues.iter().find(of_profession)).or_else(|| self.queue(&entry_point.queue))
     }
 
     /// The contact reasons that an entry point offers, in the entry point's order.
@@ -90,10 +79,6 @@ impl Organisation {
 impl Worker {
     /// Whether this worker answers the queue: it is named, or none is and the queue is one of the worker's clinics'.
     pub fn answers(&self, queue: &Queue) -> bool {
-        if self.queues.is_empty() {
-            self.clinics.contains(&queue.clinic)
-        } else {
-            self.queues.contains(&queue.id)
-        }
+        if self.queues.is_empty() { self.clinics.contains(&queue.clinic) } else { self.queues.contains(&queue.id) }
     }
 }

@@ -196,9 +196,6 @@ pub struct Queue {
     /// At most this many later arrivals overtake a waiting case.
     #[serde(default = "overtakes")]
     pub max_overtakes: u32,
-    /// Most cases that may wait; a visitor beyond it is asked to leave a message. None: no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_waiting: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

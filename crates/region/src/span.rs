@@ -14,22 +14,14 @@ impl FromStr for Span {
         let wrong = || format!("'{text}' is not a span of time such as 09:00-15:00");
         let (from, to) = text.split_once('-').ok_or_else(wrong)?;
         let (from, to) = (minutes(from).ok_or_else(wrong)?, minutes(to).ok_or_else(wrong)?);
-        if from < to {
-            Ok(Self { from, to })
-        } else {
-            Err(format!("'{text}' ends before it begins"))
-        }
+        if from < to { Ok(Self { from, to }) } else { Err(format!("'{text}' ends before it begins")) }
     }
 }
 
 fn minutes(text: &str) -> Option<u16> {
     let (hours, minutes) = text.trim().split_once(':')?;
     let two = |part: &str| {
-        if part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()) {
-            part.parse::<u16>().ok()
-        } else {
-            None
-        }
+        if part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()) { part.parse::<u16>().ok() } else { None }
     };
     let (hours, minutes) = (two(hours)?, two(minutes)?);
     (minutes < 60 && hours * 60 + minutes <= 1440).then_some(hours * 60 + minutes)
@@ -37,14 +29,7 @@ fn minutes(text: &str) -> Option<u16> {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:02}:{:02}-{:02}:{:02}",
-            self.from / 60,
-            self.from % 60,
-            self.to / 60,
-            self.to % 60
-        )
+        write!(f, "{:02}:{:02}-{:02}:{:02}", self.from / 60, self.from % 60, self.to / 60, self.to % 60)
     }
 }
 

@@ -122,7 +122,9 @@ impl GateLayer {
         };
         if policy::reach(&principal, rpc).is_none() {
             return Err(match principal.role {
-                auth::Role::Anonymous => Error::new(Code::Unauthenticated, "TOKEN_MISSING", "send the metadata `authorization: Bearer TOKEN`"),
+                auth::Role::Anonymous => {
+                    Error::new(Code::Unauthenticated, "TOKEN_MISSING", "send the metadata `authorization: Bearer TOKEN`")
+                }
                 _ => denied(),
             });
         }
@@ -179,7 +181,9 @@ mod tests {
 
     #[test]
     fn deadlines_are_read_in_every_unit_and_capped() {
-        let read = |text: &'static str| deadline(&[(http::HeaderName::from_static("grpc-timeout"), http::HeaderValue::from_static(text))].into_iter().collect());
+        let read = |text: &'static str| {
+            deadline(&[(http::HeaderName::from_static("grpc-timeout"), http::HeaderValue::from_static(text))].into_iter().collect())
+        };
         assert_eq!(read("250m"), Duration::from_millis(250));
         assert_eq!(read("3S"), Duration::from_secs(3));
         assert_eq!(read("99999999H"), MAX_DEADLINE);

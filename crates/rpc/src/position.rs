@@ -38,7 +38,8 @@ fn decode(token: &str) -> Option<(&str, Vec<(u32, i64)>)> {
 
 /// Waits until the service of `log` has seen what `token` names; a service that does not consume that log need not wait.
 pub async fn wait(log: &Log, token: &str) -> Result<()> {
-    let (source, wanted) = decode(token).ok_or_else(|| Error::invalid(ASK, "is not a position token; pass on what samtal-position said"))?;
+    let (source, wanted) =
+        decode(token).ok_or_else(|| Error::invalid(ASK, "is not a position token; pass on what samtal-position said"))?;
     let reached = |all: &[i64], wanted: &[(u32, i64)]| {
         let by_shard: BTreeMap<u32, i64> = all.iter().enumerate().map(|(shard, position)| (shard as u32, *position)).collect();
         wanted.iter().all(|(shard, position)| by_shard.get(shard).is_none_or(|at| at >= position))

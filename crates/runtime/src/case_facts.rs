@@ -67,9 +67,9 @@ impl Facts {
     }
 }
 
-const SELECT: &str = "SELECT case_id, organisation, clinic, entry_point, visitor, holder, language, practice, closed FROM case_facts WHERE case_id = $1";
-const SELECT_LOCKED: &str =
-    "SELECT case_id, organisation, clinic, entry_point, visitor, holder, language, practice, closed FROM case_facts WHERE case_id = $1 FOR UPDATE";
+const SELECT: &str =
+    "SELECT case_id, organisation, clinic, entry_point, visitor, holder, language, practice, closed FROM case_facts WHERE case_id = $1";
+const SELECT_LOCKED: &str = "SELECT case_id, organisation, clinic, entry_point, visitor, holder, language, practice, closed FROM case_facts WHERE case_id = $1 FOR UPDATE";
 
 /// The facts of a case; NOT_FOUND if there is none.
 pub async fn load(db: &Db, case: Id) -> Result<Facts> {
@@ -110,7 +110,15 @@ pub async fn apply(unit: &mut Unit<'_>, event: &Envelope) -> Result<()> {
                  VALUES ($1,$2,$3,$4,$5,'',$6,$7,FALSE) ON CONFLICT (case_id) DO UPDATE SET organisation = excluded.organisation, \
                  clinic = excluded.clinic, entry_point = excluded.entry_point, visitor = excluded.visitor, language = excluded.language, \
                  practice = excluded.practice",
-                args![case, &event.organisation_id, &event.clinic_id, &opened.entry_point_id, &opened.visitor_id, &opened.language, event.practice],
+                args![
+                    case,
+                    &event.organisation_id,
+                    &event.clinic_id,
+                    &opened.entry_point_id,
+                    &opened.visitor_id,
+                    &opened.language,
+                    event.practice
+                ],
             )
             .await?;
     } else if let Some(assigned) = event.event::<routing::CaseAssigned>().map_err(broken)? {

@@ -87,8 +87,14 @@ impl Node {
         let peer = PeerSource::new(self.peer(source)?, source);
         // Another service's shard count is its own affair; a lease per possible shard costs nothing.
         let leases = self.leases(&format!("consume:{source}"), MAX_SHARDS);
-        let run =
-            log::consumer_driver::run(self.log.clone(), self.platform.bus.clone(), handler, Arc::new(peer), leases, self.platform.shutdown.clone());
+        let run = log::consumer_driver::run(
+            self.log.clone(),
+            self.platform.bus.clone(),
+            handler,
+            Arc::new(peer),
+            leases,
+            self.platform.shutdown.clone(),
+        );
         self.platform.tasks.spawn(run);
         Ok(())
     }

@@ -72,7 +72,10 @@ impl Peers {
 fn introspect(intake: Option<Peer>, token_hash: Vec<u8>) -> BoxFuture<'static, Result<Option<Principal>>> {
     Box::pin(async move {
         let peer = intake.ok_or_else(|| Error::invalid("peers.intake", "is not set; intake knows who bears a token"))?;
-        let answer = AccessServiceClient::new(peer).introspect(IntrospectRequest { token_hash }).await.map_err(|status| rpc::status::error(&status))?;
+        let answer = AccessServiceClient::new(peer)
+            .introspect(IntrospectRequest { token_hash })
+            .await
+            .map_err(|status| rpc::status::error(&status))?;
         Ok(answer.into_inner().principal.and_then(|principal| {
             let role = match PrincipalKind::try_from(principal.kind).ok()? {
                 PrincipalKind::Unspecified => return None,

@@ -20,14 +20,8 @@ pub enum Category {
 }
 
 impl Category {
-    pub const ALL: &'static [Self] = &[
-        Self::Suicide,
-        Self::SelfHarm,
-        Self::DangerToLife,
-        Self::Overdose,
-        Self::Violence,
-        Self::ChildAtRisk,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::Suicide, Self::SelfHarm, Self::DangerToLife, Self::Overdose, Self::Violence, Self::ChildAtRisk];
 
     /// The code in word lists, tables and events.
     pub const fn code(self) -> &'static str {

@@ -64,10 +64,7 @@ impl Fillers {
     }
 
     fn contains(&self, word: &[u8], hash: u16) -> bool {
-        self.sieve
-            .get(usize::from((hash >> 6) & 15))
-            .is_some_and(|bits| bits & (1 << (hash & 63)) != 0)
-            && self.words.contains(word)
+        self.sieve.get(usize::from((hash >> 6) & 15)).is_some_and(|bits| bits & (1 << (hash & 63)) != 0) && self.words.contains(word)
     }
 }
 
@@ -281,12 +278,7 @@ impl Folder<'_> {
 
     fn begin(&mut self, is_number: bool, letter: u8, offset: usize) {
         let index = self.out.words.len() as u32;
-        self.out.words.push(Word {
-            start: offset,
-            end: offset,
-            sentence: self.sentence,
-            clause: self.clause,
-        });
+        self.out.words.push(Word { start: offset, end: offset, sentence: self.sentence, clause: self.clause });
         let mark = self.out.letters.len();
         let mut shared = None;
         let twin = !is_number && self.out.letters.last() == Some(&letter);
@@ -299,22 +291,10 @@ impl Folder<'_> {
             }
             _ => {
                 self.out.letters.push(letter);
-                self.out.at.push(Letter {
-                    word: index,
-                    opens: index,
-                    closes: false,
-                });
+                self.out.at.push(Letter { word: index, opens: index, closes: false });
             }
         }
-        self.open = Some(Open {
-            index,
-            is_number,
-            digits: 1,
-            mark,
-            shared,
-            last: letter,
-            hash: mix(0, letter),
-        });
+        self.open = Some(Open { index, is_number, digits: 1, mark, shared, last: letter, hash: mix(0, letter) });
     }
 
     #[inline]
@@ -325,11 +305,7 @@ impl Folder<'_> {
             open.last = letter;
             open.hash = mix(open.hash, letter);
             self.out.letters.push(letter);
-            self.out.at.push(Letter {
-                word: open.index,
-                opens: NONE,
-                closes: false,
-            });
+            self.out.at.push(Letter { word: open.index, opens: NONE, closes: false });
         }
     }
 
@@ -340,13 +316,7 @@ impl Folder<'_> {
             word.end = offset;
         }
         let begin = open.mark - usize::from(open.shared.is_some());
-        if !open.is_number
-            && self
-                .out
-                .letters
-                .get(begin..)
-                .is_some_and(|word| self.fillers.contains(word, open.hash))
-        {
+        if !open.is_number && self.out.letters.get(begin..).is_some_and(|word| self.fillers.contains(word, open.hash)) {
             self.out.letters.truncate(open.mark);
             self.out.at.truncate(open.mark);
             if let (Some(before), Some(last)) = (open.shared, self.out.at.last_mut()) {
@@ -387,17 +357,9 @@ mod tests {
 
     #[test]
     fn spelling_spaces_and_fillers_fall_away() {
-        for text in [
-            "vill dö",
-            "VILL DÖ",
-            "vill do",
-            "viiill   dööööö",
-            "vill, dö",
-            "v i l l d ö",
-            "vilL do\u{308}",
-            "vill bara dö",
-            "villdö",
-        ] {
+        for text in
+            ["vill dö", "VILL DÖ", "vill do", "viiill   dööööö", "vill, dö", "v i l l d ö", "vilL do\u{308}", "vill bara dö", "villdö"]
+        {
             assert_eq!(letters(text), "vildo", "{text}");
         }
         assert_eq!(letters("p@in k1ll su1c1de"), "painkilsuicide");

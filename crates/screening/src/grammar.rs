@@ -79,22 +79,12 @@ impl Grammar {
 
     /// The roles of a single word, for phrases.
     pub fn roles(&self, text: &str, word: Word, language: Language) -> Roles {
-        Read {
-            word,
-            roles: self.find(text, word),
-        }
-        .roles(language)
+        Read { word, roles: self.find(text, word) }.roles(language)
     }
 
     /// Looks up all words of a text. Done only for texts that hold a phrase.
     pub fn read(&self, text: &str, words: &[Word]) -> Vec<Read> {
-        words
-            .iter()
-            .map(|word| Read {
-                word: *word,
-                roles: self.find(text, *word),
-            })
-            .collect()
+        words.iter().map(|word| Read { word: *word, roles: self.find(text, *word) }).collect()
     }
 
     fn find(&self, text: &str, word: Word) -> [Roles; 4] {

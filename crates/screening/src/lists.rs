@@ -64,9 +64,7 @@ fn build() -> Lists {
     let mut parsed = Vec::new();
     for (language, source) in SOURCES {
         let (entries, problems) = parse(source);
-        lists
-            .problems
-            .extend(problems.into_iter().map(|problem| format!("{language}: {problem}")));
+        lists.problems.extend(problems.into_iter().map(|problem| format!("{language}: {problem}")));
         parsed.push((language, entries));
     }
     // Words first: phrases are folded without fillers and asked for the negators that they hold.
@@ -84,23 +82,11 @@ fn build() -> Lists {
     let mut folded = Vec::new();
     for (language, entries) in &parsed {
         for entry in entries {
-            let Entry::Phrase {
-                category,
-                severity,
-                always,
-                whom_before,
-                spellings,
-            } = entry
-            else {
+            let Entry::Phrase { category, severity, always, whom_before, spellings } = entry else {
                 continue;
             };
             let phrase = lists.phrases.len();
-            lists.phrases.push(Phrase {
-                category: *category,
-                severity: *severity,
-                language: *language,
-                whom_before: *whom_before,
-            });
+            lists.phrases.push(Phrase { category: *category, severity: *severity, language: *language, whom_before: *whom_before });
             for spelling in spellings {
                 let text = fold(&spelling.text, &lists.fillers);
                 let denies = text.words.iter().any(|word| {
@@ -118,11 +104,7 @@ fn build() -> Lists {
             }
         }
     }
-    match AhoCorasick::builder()
-        .match_kind(MatchKind::Standard)
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(&folded)
-    {
+    match AhoCorasick::builder().match_kind(MatchKind::Standard).kind(Some(AhoCorasickKind::ContiguousNFA)).build(&folded) {
         Ok(automaton) => lists.automaton = Some(automaton),
         Err(error) => lists.problems.push(error.to_string()),
     }
@@ -139,17 +121,11 @@ mod tests {
         assert!(LISTS.automaton.is_some());
         assert!(LISTS.patterns.iter().all(|pattern| pattern.letters >= 3));
         for language in Language::ALL {
-            let of: Vec<&Phrase> = LISTS
-                .phrases
-                .iter()
-                .filter(|phrase| phrase.language == *language && phrase.category.is_some())
-                .collect();
+            let of: Vec<&Phrase> =
+                LISTS.phrases.iter().filter(|phrase| phrase.language == *language && phrase.category.is_some()).collect();
             assert!(of.len() >= 40, "{language} has {}", of.len());
             for category in Category::ALL {
-                assert!(
-                    of.iter().any(|phrase| phrase.category == Some(*category)),
-                    "{language} lacks {category}"
-                );
+                assert!(of.iter().any(|phrase| phrase.category == Some(*category)), "{language} lacks {category}");
             }
         }
     }
@@ -157,10 +133,7 @@ mod tests {
     #[test]
     fn every_list_says_that_it_is_an_example() {
         for (language, source) in SOURCES {
-            assert!(
-                source.contains("AN EXAMPLE, TO BE REPLACED BY THE REGION'S OWN LIST AND REVIEWED BY CLINICIANS"),
-                "{language}"
-            );
+            assert!(source.contains("AN EXAMPLE, TO BE REPLACED BY THE REGION'S OWN LIST AND REVIEWED BY CLINICIANS"), "{language}");
         }
     }
 }

@@ -41,9 +41,7 @@ impl Context<'_> {
 
     /// "Not suicidal, but ...", "not yet": what follows takes the denial back.
     fn is_taken_back(&self) -> bool {
-        (self.last + 1..=self.last + REACH + REACH)
-            .map_while(|index| self.roles(index))
-            .any(|roles| roles.has(Role::Later))
+        (self.last + 1..=self.last + REACH + REACH).map_while(|index| self.roles(index)).any(|roles| roles.has(Role::Later))
     }
 
     /// The negator in front, if only words stand between that do not change its meaning:

@@ -182,13 +182,7 @@ pub fn numbers(country: &str, category: Category) -> Vec<HelpNumber> {
     };
     lines
         .iter()
-        .map(|line| HelpNumber {
-            number: line.number,
-            country: line.country,
-            category,
-            checked_on: line.checked_on,
-            line,
-        })
+        .map(|line| HelpNumber { number: line.number, country: line.country, category, checked_on: line.checked_on, line })
         .collect()
 }
 
@@ -213,11 +207,7 @@ mod tests {
                 assert!(!shown.is_empty());
                 for number in shown {
                     assert!(number.number.bytes().all(|b| b.is_ascii_digit()));
-                    assert!(
-                        number.checked_on.len() == 7 && number.checked_on.starts_with("20"),
-                        "{}",
-                        number.checked_on
-                    );
+                    assert!(number.checked_on.len() == 7 && number.checked_on.starts_with("20"), "{}", number.checked_on);
                     assert!(Language::ALL.iter().all(|language| !number.label(*language).is_empty()));
                 }
             }
@@ -226,9 +216,6 @@ mod tests {
 
     #[test]
     fn unknown_countries_get_only_112() {
-        assert_eq!(
-            numbers("FI", Category::Violence).iter().map(|n| n.number).collect::<Vec<_>>(),
-            ["112"]
-        );
+        assert_eq!(numbers("FI", Category::Violence).iter().map(|n| n.number).collect::<Vec<_>>(), ["112"]);
     }
 }

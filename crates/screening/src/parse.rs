@@ -65,10 +65,7 @@ fn parse_line(line: &str) -> Result<Entry, String> {
     }
     let role = Role::from_code(kind);
     if role.is_some() || kind == "filler" {
-        return Ok(Entry::Words {
-            role,
-            words: entry.split_whitespace().map(str::to_owned).collect(),
-        });
+        return Ok(Entry::Words { role, words: entry.split_whitespace().map(str::to_owned).collect() });
     }
     let category = Category::from_code(kind);
     if category.is_none() && kind != "not" {

@@ -34,12 +34,7 @@ pub fn screen(text: &str) -> Vec<Finding> {
     let folded = fold(text, &lists.fillers);
     let mut matches = Vec::new();
     for found in automaton.find_overlapping_iter(&folded.letters) {
-        matches.extend(
-            lists
-                .patterns
-                .get(found.pattern().as_usize())
-                .and_then(|pattern| placed(lists, &folded, pattern, found.end())),
-        );
+        matches.extend(lists.patterns.get(found.pattern().as_usize()).and_then(|pattern| placed(lists, &folded, pattern, found.end())));
     }
     if matches.is_empty() {
         return Vec::new();
@@ -61,11 +56,7 @@ fn placed<'a>(lists: &'a Lists, folded: &Folded, pattern: &'a Pattern, end: usiz
     let span = folded.at.get(end.checked_sub(pattern.letters)?..end)?;
     let (opening, closing) = (span.first()?, span.last()?);
     let anywhere = pattern.letters >= LONG;
-    let first = if anywhere {
-        opening.opens().unwrap_or(opening.word())
-    } else {
-        opening.opens()?
-    };
+    let first = if anywhere { opening.opens().unwrap_or(opening.word()) } else { opening.opens()? };
     let last = closing.word().max(first);
     if !closing.closes && !pattern.open && !anywhere {
         return None;
@@ -89,12 +80,7 @@ fn placed<'a>(lists: &'a Lists, folded: &Folded, pattern: &'a Pattern, end: usiz
 
 impl Match<'_> {
     fn context<'a>(&self, words: &'a [Read]) -> Context<'a> {
-        Context {
-            words,
-            first: self.first,
-            last: self.last,
-            language: self.phrase.language,
-        }
+        Context { words, first: self.first, last: self.last, language: self.phrase.language }
     }
 
     fn finding(&self, words: &[Read]) -> Option<Finding> {
@@ -111,12 +97,8 @@ impl Match<'_> {
     /// How many words of the sentence near the match are typical of its language.
     fn marks(&self, words: &[Read]) -> usize {
         let sentence = words.get(self.first).map(|read| read.word.sentence);
-        let near = words
-            .get(self.first.saturating_sub(12)..(self.last + 13).min(words.len()))
-            .unwrap_or_default();
-        near.iter()
-            .filter(|read| Some(read.word.sentence) == sentence && read.marks(self.phrase.language))
-            .count()
+        let near = words.get(self.first.saturating_sub(12)..(self.last + 13).min(words.len())).unwrap_or_default();
+        near.iter().filter(|read| Some(read.word.sentence) == sentence && read.marks(self.phrase.language)).count()
     }
 }
 
@@ -160,9 +142,7 @@ fn merge(words: &[Read], matches: Vec<Match<'_>>) -> Vec<Finding> {
         let Some(category) = m.phrase.category else { continue };
         let taken = free_from.is_some_and(|(of, end)| of == category && m.start < end);
         // The first `whole` are ordered by category and start, and their spans of one category do not overlap.
-        let next = kept
-            .get(..whole)
-            .map_or(0, |kept| kept.partition_point(|k| (k.category, k.end) <= (category, m.start)));
+        let next = kept.get(..whole).map_or(0, |kept| kept.partition_point(|k| (k.category, k.end) <= (category, m.start)));
         let overlaps = next < whole && kept.get(next).is_some_and(|k| k.category == category && k.start < m.end);
         if !taken && !overlaps {
             kept.extend(m.finding(words));

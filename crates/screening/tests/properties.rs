@@ -14,9 +14,7 @@ fn near() -> impl Strategy<Value = String> {
         1 => "[a-zåäöæø]{1,4}",
         1 => "\\PC{0,3}",
     ];
-    let gap = proptest::sample::select(vec![
-        " ", " ", " ", " ", "  ", ", ", ". ", "! ", "\n", "-", "", ".", "… ", "\u{301}", "'",
-    ]);
+    let gap = proptest::sample::select(vec![" ", " ", " ", " ", "  ", ", ", ". ", "! ", "\n", "-", "", ".", "… ", "\u{301}", "'"]);
     proptest::collection::vec((word, gap), 0..14).prop_map(|parts| parts.into_iter().map(|(word, gap)| word + gap).collect())
 }
 

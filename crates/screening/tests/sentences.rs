@@ -11,11 +11,7 @@ fn check_found(language: Language, cases: &[(&str, Category, Person)]) {
             None => failures.push(format!("MISSED {category}: {text} (found {findings:?})")),
             Some(finding) => {
                 if finding.person != *person {
-                    failures.push(format!(
-                        "PERSON {:?} not {person:?}: {text} [{}]",
-                        finding.person,
-                        &text[finding.start..finding.end]
-                    ));
+                    failures.push(format!("PERSON {:?} not {person:?}: {text} [{}]", finding.person, &text[finding.start..finding.end]));
                 }
                 if finding.language != language {
                     failures.push(format!("LANGUAGE {} not {language}: {text}", finding.language));
@@ -31,11 +27,7 @@ fn check_found(language: Language, cases: &[(&str, Category, Person)]) {
 fn check_silent(cases: &[&str]) {
     let failures: Vec<String> = cases
         .iter()
-        .flat_map(|text| {
-            screen(text)
-                .into_iter()
-                .map(move |f| format!("RAISED {} by \"{}\": {text}", f.category, &text[f.start..f.end]))
-        })
+        .flat_map(|text| screen(text).into_iter().map(move |f| format!("RAISED {} by \"{}\": {text}", f.category, &text[f.start..f.end])))
         .collect();
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
     assert!(cases.len() >= 8);
@@ -53,11 +45,7 @@ fn swedish_red_flags_are_found() {
             ("jag tankar pa att ta livet av mej hela tiden", Suicide, First),
             ("har självmords tankar varje dag, jag vet inte vad jag ska göra", Suicide, Unknown),
             ("min son vill dö", Suicide, Third),
-            (
-                "Jag är orolig för min syster, hon säger att hon ska ta livet av sig",
-                Suicide,
-                Third,
-            ),
+            ("Jag är orolig för min syster, hon säger att hon ska ta livet av sig", Suicide, Third),
             ("jag kan inte sluta tänka på att ta livet av mig", Suicide, First),
             ("jag har inte tagit livet av mig än men jag orkar inte", Suicide, First),
             ("alla skulle ha det bättre utan mig", Suicide, First),

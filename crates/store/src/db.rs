@@ -75,10 +75,7 @@ impl Db {
                 ("statement_timeout", "30000"),
             ])
             .statement_cache_capacity(400);
-        let pool = PgPoolOptions::new()
-            .max_connections(12)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_lazy_with(options);
+        let pool = PgPoolOptions::new().max_connections(12).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options);
         Ok(Self(Arc::new(Inner::Postgres { pool, schema: service.to_owned() })))
     }
 

@@ -34,7 +34,9 @@ fn classify(code: &str, text: String, error: &sqlx::Error) -> Error {
     if code.len() == 5 {
         return match code {
             // serialization failure, deadlock, lock timeout, unfinished because of a statement timeout
-            "40001" | "40P01" | "55P03" | "57014" => Error::new(Code::Aborted, "CONFLICT", "somebody else is changing the same thing; try again"),
+            "40001" | "40P01" | "55P03" | "57014" => {
+                Error::new(Code::Aborted, "CONFLICT", "somebody else is changing the same thing; try again")
+            }
             // shutdown, crash recovery, too many connections, disk full, out of memory, read-only standby
             "57P01" | "57P02" | "57P03" | "53300" | "53100" | "53200" | "25006" | "25P03" => {
                 Error::unavailable(format!("the database cannot serve this now: {text}"))

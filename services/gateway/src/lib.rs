@@ -67,7 +67,8 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
 async fn status_page(State(gateway): State<Gateway>) -> Response {
     let mut rows = String::new();
     for (service, events) in gateway.standing().await {
-        let state = events.map_or_else(|| "<strong>does not answer</strong>".to_owned(), |events| format!("answers, {events} events so far"));
+        let state =
+            events.map_or_else(|| "<strong>does not answer</strong>".to_owned(), |events| format!("answers, {events} events so far"));
         // Both come from us, never from outside.
         let _ = write!(rows, "<tr><th scope=\"row\">{service}</th><td>{state}</td></tr>");
     }

@@ -57,7 +57,8 @@ pub async fn apply(clients: impl Into<Clients>, document: &Document, dry_run: bo
             .max_encoding_message_size(runtime::MAX_CONFIG_REQUEST)
             .max_decoding_message_size(runtime::MAX_RESPONSE))
     };
-    let region_json = serde_json::to_string(&document.region).map_err(|error| Error::internal(format!("the region cannot be written: {error}")))?;
+    let region_json =
+        serde_json::to_string(&document.region).map_err(|error| Error::internal(format!("the region cannot be written: {error}")))?;
     let mut findings = Vec::new();
     for service in SERVICES {
         let request = ValidateRegionRequest { service: service.to_owned(), region_json: region_json.clone() };
@@ -87,7 +88,11 @@ pub async fn apply(clients: impl Into<Clients>, document: &Document, dry_run: bo
         let answer = config(service)?.apply_region(request).await.map_err(|status| {
             let done = if applied.changed.is_empty() { "none".to_owned() } else { applied.changed.join(", ") };
             let error = named(service, &status);
-            Error::new(error.code, "APPLY_CUT_SHORT", format!("{}; changed so far: {done}; run the same apply again to complete it", error.message))
+            Error::new(
+                error.code,
+                "APPLY_CUT_SHORT",
+                format!("{}; changed so far: {done}; run the same apply again to complete it", error.message),
+            )
         })?;
         if answer.into_inner().changed {
             applied.changed.push(service);

@@ -194,8 +194,12 @@ pub async fn run() -> Result<ExitCode> {
 /// Settings that hold for a process that serves, with its telemetry started.
 fn begin(flags: &Flags, service: &str) -> Result<(Config, telemetry::Telemetry)> {
     let config = Config::load(flags)?;
-    let settings =
-        telemetry::Settings { filter: config.log.clone(), json: config.json, otlp: config.otlp.clone(), service: format!("samtal-{service}") };
+    let settings = telemetry::Settings {
+        filter: config.log.clone(),
+        json: config.json,
+        otlp: config.otlp.clone(),
+        service: format!("samtal-{service}"),
+    };
     let telemetry = telemetry::start(&settings)?;
     arm(&config.failpoint)?;
     Ok((config, telemetry))
@@ -226,7 +230,10 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
         for listener in [&grpc, &http] {
             let address = runtime::serve::local_address(listener)?;
             if !address.ip().is_loopback() {
-                return Err(Error::invalid("demo", format!("has logins that everybody knows, so it listens on loopback only, not on {address}")));
+                return Err(Error::invalid(
+                    "demo",
+                    format!("has logins that everybody knows, so it listens on loopback only, not on {address}"),
+                ));
             }
         }
     }
@@ -256,7 +263,11 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
     } else {
         None
     };
-    println!("Samtal is ready after {:.2} s: pages at {pages}, gRPC at {grpc}, data in {}", started.elapsed().as_secs_f64(), config.data.display());
+    println!(
+        "Samtal is ready after {:.2} s: pages at {pages}, gRPC at {grpc}, data in {}",
+        started.elapsed().as_secs_f64(),
+        config.data.display()
+    );
     if let Some(shown) = shown {
         println!("\nAn integrator's token:\n{}\n\n{}\n\nCtrl-C stops it.", shown.integrator_token, demo::lines(&shown, grpc));
     }
@@ -393,7 +404,10 @@ async fn dead_letters(command: DeadLetterCommand) -> Result<ExitCode> {
             println!("{} events took effect.", operate::settle(&to.connect().await?, &service, &event_id, false).await?);
         }
         DeadLetterCommand::Drop { service, event_id, to } => {
-            println!("Dropped; {} events that waited behind it took effect.", operate::settle(&to.connect().await?, &service, &event_id, true).await?);
+            println!(
+                "Dropped; {} events that waited behind it took effect.",
+                operate::settle(&to.connect().await?, &service, &event_id, true).await?
+            );
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -421,7 +435,8 @@ async fn simulate(embedded: bool, cases: usize, seed: u64, json: bool, to: &Targ
         return Err(Error::invalid("cases", "must be 1 to 1,000,000"));
     }
     let config = Config::load(&to.flags)?;
-    let settings = telemetry::Settings { filter: "warn,sqlx=error".to_owned(), service: "simulate".to_owned(), ..telemetry::Settings::default() };
+    let settings =
+        telemetry::Settings { filter: "warn,sqlx=error".to_owned(), service: "simulate".to_owned(), ..telemetry::Settings::default() };
     let _telemetry = telemetry::start(&settings)?;
     // The folder goes when the simulation is over.
     let folder = if embedded && config.is_embedded() { Some(scratch()?) } else { None };

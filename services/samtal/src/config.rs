@@ -78,7 +78,9 @@ impl Config {
             figment = figment.merge(Toml::file(file));
         }
         figment = figment.merge(Env::prefixed("SAMTAL_").split("__")).merge(Serialized::defaults(flags));
-        figment.extract().map_err(|error| Error::invalid("config", format!("cannot be used: {error}; `samtal config` prints every setting")))
+        figment
+            .extract()
+            .map_err(|error| Error::invalid("config", format!("cannot be used: {error}; `samtal config` prints every setting")))
     }
 
     /// Whether the services' tables lie in the data folder.

@@ -68,7 +68,10 @@ pub fn lines(demo: &Demo, grpc: std::net::SocketAddr) -> String {
     };
     [
         "Open a case:".to_owned(),
-        call("intake.v1.CaseService/OpenCase", &format!(r#"{{"entryPointId": "{DOOR}", "contactReasonId": "{}", "text": "Hej, kan ni hjälpa mig?"}}"#, demo.reason)),
+        call(
+            "intake.v1.CaseService/OpenCase",
+            &format!(r#"{{"entryPointId": "{DOOR}", "contactReasonId": "{}", "text": "Hej, kan ni hjälpa mig?"}}"#, demo.reason),
+        ),
         "Watch events, from the first one on (Ctrl-C ends it):".to_owned(),
         call("log.v1.EventLogService/Watch", r#"{"service": "intake", "fromStart": true}"#),
         "Read a transcript:".to_owned(),

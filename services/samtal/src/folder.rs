@@ -30,7 +30,10 @@ impl Folder {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(Error::precondition(
                 "DATA_IN_USE",
-                format!("the data folder {} is in use by another samtal; stop that one, or choose another folder with --data", path.display()),
+                format!(
+                    "the data folder {} is in use by another samtal; stop that one, or choose another folder with --data",
+                    path.display()
+                ),
             )),
             Err(TryLockError::Error(error)) => Err(fail("cannot be locked", error)),
         }

@@ -25,10 +25,9 @@ async fn cursors(clients: &Clients, service: &str) -> Result<Vec<Cursor>> {
     let mut all = Vec::new();
     for consumer in SERVICES {
         let request = ListCursorsRequest { service: consumer.to_owned() };
-        let answer = EventLogServiceClient::new(clients.of(consumer)?)
-            .list_cursors(request)
-            .await
-            .map_err(|status| Error::unavailable(format!("{consumer} does not tell its cursors, and without them no rejoin is safe: {}", status.message())))?;
+        let answer = EventLogServiceClient::new(clients.of(consumer)?).list_cursors(request).await.map_err(|status| {
+            Error::unavailable(format!("{consumer} does not tell its cursors, and without them no rejoin is safe: {}", status.message()))
+        })?;
         all.extend(answer.into_inner().cursors.into_iter().filter(|cursor| cursor.source == service));
     }
     Ok(all)
@@ -76,7 +75,11 @@ pub async fn verify_audit(clients: impl Into<Clients>, service: &str) -> Result<
     let mut request = tonic::Request::new(VerifyAuditRequest { service: service.to_owned() });
     request.set_timeout(VERIFY_DEADLINE);
     let mut log = EventLogServiceClient::new(clients.into().of(service)?);
-    Ok(log.verify_audit(request).await.map_err(|status| Error { message: format!("{service}: {}", status.message()), ..failed(status) })?.into_inner())
+    Ok(log
+        .verify_audit(request)
+        .await
+        .map_err(|status| Error { message: format!("{service}: {}", status.message()), ..failed(status) })?
+        .into_inner())
 }
 
 /// What a verification found, in one line without the faults.

@@ -47,14 +47,14 @@ impl Pace {
     /// Returns once nothing is left to do.
     pub async fn settle(&mut self) {
         while !self.is_settled() {
-            let changes = self
-                .edges
-                .iter_mut()
-                .flat_map(|(cursors, heads)| [cursors, heads])
-                .map(|receiver| Box::pin(async move { drop(receiver.changed().await) }) as futures::future::BoxFuture<'_, ()>)
-                .chain(self.timers.iter_mut().map(|(_, standing)| {
-                    Box::pin(async move { drop(standing.changed().await) }) as futures::future::BoxFuture<'_, ()>
-                }));
+            let changes =
+                self.edges
+                    .iter_mut()
+                    .flat_map(|(cursors, heads)| [cursors, heads])
+                    .map(|receiver| Box::pin(async move { drop(receiver.changed().await) }) as futures::future::BoxFuture<'_, ()>)
+                    .chain(self.timers.iter_mut().map(|(_, standing)| {
+                        Box::pin(async move { drop(standing.changed().await) }) as futures::future::BoxFuture<'_, ()>
+                    }));
             futures::future::select_all(changes).await;
         }
     }

@@ -134,5 +134,7 @@ async fn build(platform: &Platform, service: &str, routes: &mut RoutesBuilder) -
 
 /// Binds an address, or says which one cannot be had and why.
 pub async fn listen(what: &str, address: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| Error::unavailable(format!("cannot listen on {address} for {what}: {error}; choose another with --{what}")))
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Error::unavailable(format!("cannot listen on {address} for {what}: {error}; choose another with --{what}")))
 }

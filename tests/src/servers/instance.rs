@@ -22,12 +22,7 @@ pub(super) struct Instance {
 
 impl Instance {
     pub(super) fn new(label: &'static str) -> Instance {
-        Instance {
-            label,
-            port: Port::free(),
-            log: spawn::log_file(label).1,
-            child: Mutex::new(None),
-        }
+        Instance { label, port: Port::free(), log: spawn::log_file(label).1, child: Mutex::new(None) }
     }
 
     fn child(&self) -> MutexGuard<'_, Option<Child>> {
@@ -54,22 +49,13 @@ impl Instance {
     fn try_up(&self, command: &impl Fn() -> Command, answers: &impl Fn() -> bool, started: Instant) -> bool {
         let log = std::fs::File::options().append(true).open(&self.log).expect("own log");
         let mut command = command();
-        command
-            .stdout(log.try_clone().expect("a file handle"))
-            .stderr(log)
-            .stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a file handle")).stderr(log).stdin(Stdio::null());
         let child =
             spawn::spawn(command).unwrap_or_else(|error| panic!("cannot start {} (setpriv of util-linux is needed): {error}", self.label));
         *self.child() = Some(child);
         while !answers() {
             let late = started.elapsed() > START_DEADLINE;
-            assert!(
-                !late,
-                "{} on port {} does not answer; {}",
-                self.label,
-                self.port.number(),
-                spawn::tail(&self.log)
-            );
+            assert!(!late, "{} on port {} does not answer; {}", self.label, self.port.number(), spawn::tail(&self.log));
             if !self.is_running() {
                 return false;
             }

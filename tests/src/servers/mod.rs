@@ -48,9 +48,7 @@ fn tool(variable: &str, elsewhere: impl FnOnce() -> Option<PathBuf>) -> PathBuf 
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 /// Copies a folder with all that is in it; `to` must not exist.

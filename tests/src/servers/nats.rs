@@ -18,10 +18,7 @@ impl Nats {
     /// Starts it and waits until JetStream answers.
     pub fn start() -> Nats {
         let dir = tempfile::Builder::new().prefix("nats-").tempdir_in(run_dir()).expect("a folder");
-        let nats = Nats {
-            instance: Instance::new("nats"),
-            dir,
-        };
+        let nats = Nats { instance: Instance::new("nats"), dir };
         nats.up();
         nats
     }
@@ -88,9 +85,7 @@ impl Nats {
 
     fn server(&self) -> Command {
         let mut server = bound_to_us(tool("SAMTAL_TOOL_NATS", new_enough_on_path), "KILL");
-        server
-            .args(["-a", "127.0.0.1", "-p", &self.instance.port.number().to_string(), "-js", "-sd"])
-            .arg(self.store());
+        server.args(["-a", "127.0.0.1", "-p", &self.instance.port.number().to_string(), "-js", "-sd"]).arg(self.store());
         server.current_dir(self.dir.path());
         server
     }
@@ -117,11 +112,6 @@ fn new_enough_on_path() -> Option<PathBuf> {
     let path = on_path("nats-server")?;
     let said = Command::new(&path).arg("--version").output().ok()?;
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let mut numbers = said
-        .trim()
-        .rsplit('v')
-        .next()?
-        .split('.')
-        .map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut numbers = said.trim().rsplit('v').next()?.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     ((numbers.next()?, numbers.next()?) >= (2, 10)).then_some(path)
 }

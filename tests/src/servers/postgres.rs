@@ -24,15 +24,8 @@ pub struct Postgres {
 impl Postgres {
     /// Makes a cluster, starts it and waits until it answers.
     pub fn start() -> Postgres {
-        let dir = tempfile::Builder::new()
-            .prefix("postgres-")
-            .tempdir_in(run_dir())
-            .expect("a folder");
-        let postgres = Postgres {
-            instance: Instance::new("postgres"),
-            bin: tool("SAMTAL_TOOL_POSTGRES_BIN", find_bin),
-            dir,
-        };
+        let dir = tempfile::Builder::new().prefix("postgres-").tempdir_in(run_dir()).expect("a folder");
+        let postgres = Postgres { instance: Instance::new("postgres"), bin: tool("SAMTAL_TOOL_POSTGRES_BIN", find_bin), dir };
         postgres.make_cluster();
         postgres.up();
         postgres.psql("postgres", "create role samtal login createdb createrole");
@@ -51,11 +44,7 @@ impl Postgres {
 
     /// Makes an empty database of this very name; returns its url.
     pub fn create_database(&self, name: &str) -> String {
-        assert!(
-            name.bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
-            "a-z, 0-9 and _ only: {name}"
-        );
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'), "a-z, 0-9 and _ only: {name}");
         self.psql("postgres", &format!("create database \"{name}\" owner samtal"));
         self.url(name)
     }
@@ -68,8 +57,7 @@ impl Postgres {
 
     /// Runs SQL as superuser; returns the rows as psql prints them (`|` between columns). Panics on an error.
     pub fn psql(&self, database: &str, sql: &str) -> String {
-        self.try_psql(database, sql)
-            .unwrap_or_else(|error| panic!("psql {database}: {sql}\n{error}"))
+        self.try_psql(database, sql).unwrap_or_else(|error| panic!("psql {database}: {sql}\n{error}"))
     }
 
     /// SIGKILL to the server and every process of it, as when the machine goes down; returns when all are gone.
@@ -79,9 +67,7 @@ impl Postgres {
         for child in &children {
             crate::spawn::signal(*child, "KILL");
         }
-        wait_until("PostgreSQL's processes are gone", Duration::from_secs(30), || {
-            !children.iter().any(|child| is_alive(*child))
-        });
+        wait_until("PostgreSQL's processes are gone", Duration::from_secs(30), || !children.iter().any(|child| is_alive(*child)));
     }
 
     /// Kills it if it runs, starts it again on the same port and data, and waits until it has recovered and answers.
@@ -92,16 +78,7 @@ impl Postgres {
 
     pub(super) fn try_psql(&self, database: &str, sql: &str) -> Result<String, String> {
         let output = Command::new(self.bin.join("psql"))
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &self.instance.port.number().to_string(),
-                "-U",
-                "postgres",
-                "-d",
-                database,
-            ])
+            .args(["-h", "127.0.0.1", "-p", &self.instance.port.number().to_string(), "-U", "postgres", "-d", database])
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
             .env("PGCONNECT_TIMEOUT", "10")
             .output()
@@ -119,37 +96,21 @@ impl Postgres {
             chown(self.dir.path(), Some(user), Some(group)).expect("root may");
         }
         let mut initdb = self.program("initdb");
-        initdb.args([
-            "-U",
-            "postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-            "--no-instructions",
-            "-D",
-        ]);
-        let output = initdb
-            .arg(self.data())
-            .output()
-            .unwrap_or_else(|error| panic!("cannot start initdb through setpriv: {error}"));
+        initdb.args(["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions", "-D"]);
+        let output = initdb.arg(self.data()).output().unwrap_or_else(|error| panic!("cannot start initdb through setpriv: {error}"));
         assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     fn up(&self) {
         let server = || {
             let mut server = self.program("postgres");
-            server
-                .arg("-D")
-                .arg(self.data())
-                .args(["-p", &self.instance.port.number().to_string()]);
+            server.arg("-D").arg(self.data()).args(["-p", &self.instance.port.number().to_string()]);
             for setting in SETTINGS {
                 server.args(["-c", setting]);
             }
             server
         };
-        self.instance
-            .up(server, || self.try_psql("postgres", "select 1").as_deref() == Ok("1"));
+        self.instance.up(server, || self.try_psql("postgres", "select 1").as_deref() == Ok("1"));
     }
 
     /// A program of PostgreSQL, as a user that it accepts: it refuses to run as root.
@@ -158,16 +119,7 @@ impl Postgres {
         let mut command = if we_are_root() {
             let (user, group) = postgres_user();
             let mut command = Command::new("setpriv");
-            command.args([
-                "--reuid",
-                &user.to_string(),
-                "--regid",
-                &group.to_string(),
-                "--clear-groups",
-                "--pdeathsig",
-                "QUIT",
-                "--",
-            ]);
+            command.args(["--reuid", &user.to_string(), "--regid", &group.to_string(), "--clear-groups", "--pdeathsig", "QUIT", "--"]);
             command.arg(self.bin.join(name));
             command
         } else {
@@ -205,20 +157,12 @@ const SETTINGS: &[&str] = &[
 fn find_bin() -> Option<PathBuf> {
     let whole = |bin: &PathBuf| ["postgres", "initdb", "psql"].iter().all(|program| bin.join(program).is_file());
     let version = |folder: &PathBuf| folder.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()).unwrap_or(0);
-    let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
     folders.retain(|folder| version(folder) >= 15);
     folders.sort_by_key(version);
     let on_path = on_path("postgres").and_then(|path| Some(path.parent()?.to_path_buf()));
-    folders
-        .into_iter()
-        .rev()
-        .map(|folder| folder.join("bin"))
-        .find(whole)
-        .or(on_path.filter(whole))
+    folders.into_iter().rev().map(|folder| folder.join("bin")).find(whole).or(on_path.filter(whole))
 }
 
 fn we_are_root() -> bool {
@@ -249,9 +193,6 @@ fn is_alive(pid: u32) -> bool {
 }
 
 fn children_of(parent: u32) -> Vec<u32> {
-    let pids = std::fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let pids = std::fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| state_of(*pid).is_some_and(|(_, ppid)| ppid == parent)).collect()
 }

@@ -17,10 +17,7 @@ impl Redis {
     /// Starts it and waits until it answers.
     pub fn start() -> Redis {
         let dir = tempfile::Builder::new().prefix("redis-").tempdir_in(run_dir()).expect("a folder");
-        let redis = Redis {
-            instance: Instance::new("redis"),
-            dir,
-        };
+        let redis = Redis { instance: Instance::new("redis"), dir };
         redis.up();
         redis
     }
@@ -57,23 +54,18 @@ impl Redis {
             send.push_str(&format!("${}\r\n{word}\r\n", word.len()));
         }
         let lines_of = |text: &str| if text.starts_with('$') && !text.starts_with("$-1") { 2 } else { 1 };
-        let answer = self
-            .instance
-            .exchange(&send, |text| text.matches("\r\n").count() >= lines_of(text))?;
+        let answer = self.instance.exchange(&send, |text| text.matches("\r\n").count() >= lines_of(text))?;
         Some(answer.trim_end().to_owned())
     }
 
     fn up(&self) {
-        self.instance
-            .up(|| self.server(), || self.try_command(&["PING"]).as_deref() == Some("+PONG"));
+        self.instance.up(|| self.server(), || self.try_command(&["PING"]).as_deref() == Some("+PONG"));
     }
 
     fn server(&self) -> Command {
         let mut server = bound_to_us(tool("SAMTAL_TOOL_REDIS", || on_path("redis-server")), "KILL");
         server.args(["--bind", "127.0.0.1", "--port", &self.instance.port.number().to_string()]);
-        server
-            .args(["--save", "", "--appendonly", "yes", "--daemonize", "no", "--dir"])
-            .arg(self.dir.path());
+        server.args(["--save", "", "--appendonly", "yes", "--daemonize", "no", "--dir"]).arg(self.dir.path());
         server.current_dir(self.dir.path());
         server
     }

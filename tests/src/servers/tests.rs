@@ -21,10 +21,7 @@ fn postgres_keeps_what_was_committed() {
     assert_eq!(postgres.psql("kept", "select n from t"), "42");
     assert_eq!(postgres.url("kept"), url);
     assert_eq!(postgres.psql("kept", "show fsync"), "on");
-    let owner = postgres.psql(
-        "kept",
-        "select rolname, rolsuper from pg_database join pg_roles r on r.oid = datdba where datname = 'kept'",
-    );
+    let owner = postgres.psql("kept", "select rolname, rolsuper from pg_database join pg_roles r on r.oid = datdba where datname = 'kept'");
     assert_eq!(owner, "samtal|f");
 }
 
@@ -65,20 +62,10 @@ fn nats_keeps_its_store_until_deleted_and_takes_it_back() {
     let nats = Nats::start();
     let stored = |nats: &Nats| {
         let info = nats.request("$JS.API.STREAM.INFO.KEPT", "");
-        if info.contains("stream not found") {
-            None
-        } else {
-            info.contains("\"messages\":1,").then_some(1)
-        }
+        if info.contains("stream not found") { None } else { info.contains("\"messages\":1,").then_some(1) }
     };
-    let created = nats.request(
-        "$JS.API.STREAM.CREATE.KEPT",
-        r#"{"name":"KEPT","subjects":["kept.>"],"storage":"file","num_replicas":1}"#,
-    );
-    assert!(
-        created.contains("stream_create_response") && !created.contains("error"),
-        "{created}"
-    );
+    let created = nats.request("$JS.API.STREAM.CREATE.KEPT", r#"{"name":"KEPT","subjects":["kept.>"],"storage":"file","num_replicas":1}"#);
+    assert!(created.contains("stream_create_response") && !created.contains("error"), "{created}");
     assert!(nats.request("kept.one", "hej").contains("\"seq\":1"));
     nats.restart();
     assert_eq!(stored(&nats), Some(1));
@@ -118,12 +105,7 @@ fn helper_starts_servers_and_waits() {
 #[test]
 fn servers_and_folders_go_when_the_test_process_is_killed() {
     let mut helper = Launch::program(&std::env::current_exe().unwrap(), "helper")
-        .args([
-            "--ignored",
-            "--exact",
-            "servers::tests::helper_starts_servers_and_waits",
-            "--nocapture",
-        ])
+        .args(["--ignored", "--exact", "servers::tests::helper_starts_servers_and_waits", "--nocapture"])
         .env("HELPER_OF_TEST", "1")
         .start();
     let line = helper.wait_for_line("started ", SOON);

@@ -24,21 +24,8 @@ const DOMAIN_MAY_USE: &[&str] = &[
     "self",
 ];
 /// Paths that betray IO or the wire, also without a `use`.
-const DOMAIN_NEVER_NAMES: &[&str] = &[
-    "store",
-    "bus",
-    "log",
-    "ephemeral",
-    "proto",
-    "rpc",
-    "runtime",
-    "tonic",
-    "sqlx",
-    "async_nats",
-    "redis",
-    "tokio",
-    "axum",
-];
+const DOMAIN_NEVER_NAMES: &[&str] =
+    &["store", "bus", "log", "ephemeral", "proto", "rpc", "runtime", "tonic", "sqlx", "async_nats", "redis", "tokio", "axum"];
 
 /// Package name -> names of the workspace's packages it depends on, in any way (normal, build, dev).
 type Graph = BTreeMap<String, BTreeSet<String>>;
@@ -54,12 +41,7 @@ fn violations(graph: &Graph) -> Vec<String> {
             // Libraries and services alike: no service, not the binary, not the tests.
             _ => dependency != BINARY && dependency != TESTS && !is_service(dependency),
         };
-        found.extend(
-            dependencies
-                .iter()
-                .filter(|name| !allowed(name))
-                .map(|name| format!("{package} must not depend on {name}")),
-        );
+        found.extend(dependencies.iter().filter(|name| !allowed(name)).map(|name| format!("{package} must not depend on {name}")));
     }
     found
 }
@@ -88,11 +70,7 @@ fn workspace() -> (Graph, BTreeMap<String, String>) {
     });
     let folders = packages.iter().map(|package| {
         let manifest = package["manifest_path"].as_str().unwrap();
-        let folder = manifest
-            .strip_prefix(root)
-            .unwrap()
-            .trim_start_matches('/')
-            .trim_end_matches("/Cargo.toml");
+        let folder = manifest.strip_prefix(root).unwrap().trim_start_matches('/').trim_end_matches("/Cargo.toml");
         (name_of(package), folder.to_owned())
     });
     (graph.collect(), folders.collect())
@@ -107,16 +85,9 @@ fn dependencies_follow_the_design() {
 #[test]
 fn every_service_folder_is_known_to_the_rule() {
     let (_, folders) = workspace();
-    let found: BTreeSet<&str> = folders
-        .iter()
-        .filter(|(_, folder)| folder.starts_with("services/"))
-        .map(|(name, _)| name.as_str())
-        .collect();
-    let expected: BTreeSet<String> = SERVICES
-        .iter()
-        .map(|name| format!("samtal-{name}"))
-        .chain([BINARY.to_owned()])
-        .collect();
+    let found: BTreeSet<&str> =
+        folders.iter().filter(|(_, folder)| folder.starts_with("services/")).map(|(name, _)| name.as_str()).collect();
+    let expected: BTreeSet<String> = SERVICES.iter().map(|name| format!("samtal-{name}")).chain([BINARY.to_owned()]).collect();
     assert_eq!(found, expected.iter().map(String::as_str).collect());
 }
 
@@ -160,24 +131,17 @@ fn the_rule_notices_each_kind_of_breach() {
 
 /// What a file of `domain` names that it must not.
 fn domain_breaches(source: &str) -> Vec<String> {
-    let code: Vec<&str> = source
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or_default().trim())
-        .collect();
+    let code: Vec<&str> = source.lines().map(|line| line.split("//").next().unwrap_or_default().trim()).collect();
     let after_visibility = |line: &str| -> String {
-        let line = line.strip_prefix("pub").map_or(line, |rest| {
-            rest.strip_prefix('(')
-                .and_then(|rest| rest.split_once(')'))
-                .map_or(rest, |(_, rest)| rest)
-        });
+        let line = line
+            .strip_prefix("pub")
+            .map_or(line, |rest| rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |(_, rest)| rest));
         line.trim_start().to_owned()
     };
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let first_word = |text: &str| -> String { text.chars().take_while(|c| is_word(*c)).collect() };
-    let own_modules: BTreeSet<String> = code
-        .iter()
-        .filter_map(|line| after_visibility(line).strip_prefix("mod ").map(|rest| first_word(rest.trim())))
-        .collect();
+    let own_modules: BTreeSet<String> =
+        code.iter().filter_map(|line| after_visibility(line).strip_prefix("mod ").map(|rest| first_word(rest.trim()))).collect();
     let mut found = Vec::new();
     for line in &code {
         let statement = after_visibility(line);
@@ -211,11 +175,7 @@ fn domain_knows_nothing_of_stores_and_wires() {
         files.extend(Some(source.join("domain.rs")).filter(|path| path.exists()));
         for path in files {
             let breaches = domain_breaches(&std::fs::read_to_string(&path).unwrap());
-            found.extend(
-                breaches
-                    .iter()
-                    .map(|breach| format!("{}: {breach}", path.strip_prefix(&root).unwrap().display())),
-            );
+            found.extend(breaches.iter().map(|breach| format!("{}: {breach}", path.strip_prefix(&root).unwrap().display())));
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));

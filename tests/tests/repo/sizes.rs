@@ -11,12 +11,7 @@ fn no_source_file_is_too_long() {
     assert!(files.len() > 10, "the search works");
     let long: Vec<String> = files
         .iter()
-        .map(|path| {
-            (
-                path.strip_prefix(&root).unwrap(),
-                std::fs::read_to_string(path).unwrap().lines().count(),
-            )
-        })
+        .map(|path| (path.strip_prefix(&root).unwrap(), std::fs::read_to_string(path).unwrap().lines().count()))
         .filter(|(_, lines)| *lines > MOST_LINES)
         .map(|(path, lines)| format!("{}: {lines} lines", path.display()))
         .collect();

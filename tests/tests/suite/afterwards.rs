@@ -10,20 +10,21 @@ use samtal_tests::suite::{Person, Setup, Stack, TestSuite, Visitor, eventually, 
 use std::time::Duration;
 use tonic::Code;
 
-on_both_stacks!(
-    a_visitor_who_is_away_is_told_that_an_answer_waits,
-    what_is_over_is_erased_in_time,
-);
+on_both_stacks!(a_visitor_who_is_away_is_told_that_an_answer_waits, what_is_over_is_erased_in_time,);
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 async fn notifications(person: &Person, case_id: &str) -> Vec<Notification> {
     let request = ListNotificationsRequest { case_id: case_id.to_owned() };
-    eventually("notifications answers", async || person.notifications().list_notifications(request.clone()).await.ok()).await.into_inner().notifications
+    eventually("notifications answers", async || person.notifications().list_notifications(request.clone()).await.ok())
+        .await
+        .into_inner()
+        .notifications
 }
 
 async fn contact(visitor: &Visitor) {
-    let request = SetContactRequest { case_id: visitor.case_id.clone(), email: "nagon@visitor.example".into(), ..SetContactRequest::default() };
+    let request =
+        SetContactRequest { case_id: visitor.case_id.clone(), email: "nagon@visitor.example".into(), ..SetContactRequest::default() };
     eventually("notifications knows the case", async || visitor.me.notifications().set_contact(request.clone()).await.ok()).await;
 }
 

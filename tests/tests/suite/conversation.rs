@@ -5,8 +5,8 @@ use proto::intake::converse_request::Frame;
 use proto::intake::converse_response::Frame as Answer;
 use proto::intake::subscribe_response::Event;
 use proto::intake::{
-    ConverseRequest, ConverseResponse, ListNotesRequest, PostMessageRequest, ResumeCaseRequest, SenderKind, SetTypingRequest, SubscribeRequest,
-    SubscribeResponse, Unsubscribe,
+    ConverseRequest, ConverseResponse, ListNotesRequest, PostMessageRequest, ResumeCaseRequest, SenderKind, SetTypingRequest,
+    SubscribeRequest, SubscribeResponse, Unsubscribe,
 };
 use samtal_tests::suite::{Person, SOON, Stack, TestSuite, Visitor, refused};
 use tokio_stream::wrappers::ReceiverStream;
@@ -214,7 +214,11 @@ async fn a_visitor_comes_back_with_the_phrase(stack: Stack) {
     let device = suite.with_token(&back.visitor_token);
     assert_eq!(device.messages(&visitor.case_id).await.unwrap().len(), 2);
     refused(suite.anonymous().cases().resume_case(resume("ba be bo da de fi fo ga")).await, Code::NotFound, "NOT_FOUND");
-    refused(device.conversations().list_notes(ListNotesRequest { case_id: visitor.case_id.clone() }).await, Code::PermissionDenied, "NOT_ALLOWED");
+    refused(
+        device.conversations().list_notes(ListNotesRequest { case_id: visitor.case_id.clone() }).await,
+        Code::PermissionDenied,
+        "NOT_ALLOWED",
+    );
     if stack == Stack::Embedded {
         // Guessing ends soon. (On the shared Redis it would end for all tests.)
         for _ in 0..20 {

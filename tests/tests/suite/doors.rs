@@ -34,10 +34,12 @@ async fn a_closed_door_takes_a_message_for_its_opening(stack: Stack) {
     suite.advance(8 * HOUR).await;
     let status = refused(visitors.cases().open_case(open("alfa-office", "hej")).await, Code::FailedPrecondition, "ENTRY_POINT_CLOSED");
     assert!(status.message().contains("2026-03-12T07:00:00Z") && status.message().contains("leave_message"), "{}", status.message());
-    let door = visitors.cases().get_entry_point(GetEntryPointRequest { entry_point_id: "alfa-office".into(), language: String::new() }).await;
+    let door =
+        visitors.cases().get_entry_point(GetEntryPointRequest { entry_point_id: "alfa-office".into(), language: String::new() }).await;
     let door = door.unwrap().into_inner().entry_point.unwrap();
     assert!(!door.open && time(door.next_opening_at.as_ref()) == OPENING, "{door:?}");
-    let opening = visitors.scheduling().get_opening(GetOpeningRequest { calendar_id: "alfa-hours".into(), at: None }).await.unwrap().into_inner();
+    let opening =
+        visitors.scheduling().get_opening(GetOpeningRequest { calendar_id: "alfa-hours".into(), at: None }).await.unwrap().into_inner();
     assert!(!opening.open && time(opening.next_opening_at.as_ref()) == OPENING);
 
     // Left messages wait for the opening, even while somebody is there.

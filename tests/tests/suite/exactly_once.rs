@@ -99,7 +99,9 @@ async fn p4_numbers_are_dense_whoever_writes(stack: Stack) {
                     0 => written.push(anna.post(&visitor.case_id, &id, "från oss").await.unwrap().message.unwrap().seq),
                     1 => written.push(visitor.me.post(&visitor.case_id, &id, "från er").await.unwrap().message.unwrap().seq),
                     2 => drop(refused(stranger.post(&visitor.case_id, &id, "utifrån").await, Code::NotFound, "NOT_FOUND")),
-                    _ => drop(refused(visitor.me.post(&visitor.case_id, "opening", "annat").await, Code::AlreadyExists, "CLIENT_ID_REUSED")),
+                    _ => {
+                        drop(refused(visitor.me.post(&visitor.case_id, "opening", "annat").await, Code::AlreadyExists, "CLIENT_ID_REUSED"))
+                    }
                 }
             }
             (visitor.case_id.clone(), written)
@@ -117,7 +119,11 @@ async fn p4_numbers_are_dense_whoever_writes(stack: Stack) {
         assert_eq!(seqs, (2..=65).collect::<Vec<_>>());
         let read = visitor.me.messages(&visitor.case_id).await.unwrap();
         assert_eq!(read.iter().map(|message| message.seq).collect::<Vec<_>>(), (1..=65).collect::<Vec<_>>());
-        assert!(read.iter().zip(&read[1..]).all(|(a, b)| samtal_tests::suite::time(a.created_at.as_ref()) <= samtal_tests::suite::time(b.created_at.as_ref())));
+        assert!(
+            read.iter()
+                .zip(&read[1..])
+                .all(|(a, b)| samtal_tests::suite::time(a.created_at.as_ref()) <= samtal_tests::suite::time(b.created_at.as_ref()))
+        );
     }
     suite.down().await;
     for service in SERVICES {
@@ -127,7 +133,9 @@ async fn p4_numbers_are_dense_whoever_writes(stack: Stack) {
 
 /// Log and audit positions are dense per shard, key_seq per key.
 async fn dense(db: &Db, service: &str) {
-    for (table, numbered, within) in [("event_log", "position", "shard"), ("audit_log", "position", "shard"), ("event_log", "key_seq", "key")] {
+    for (table, numbered, within) in
+        [("event_log", "position", "shard"), ("audit_log", "position", "shard"), ("event_log", "key_seq", "key")]
+    {
         let sql = format!(
             "SELECT COUNT(*) FROM (SELECT {within} FROM {table} GROUP BY {within} \
              HAVING MIN({numbered}) <> 1 OR MAX({numbered}) <> COUNT(*) OR COUNT(DISTINCT {numbered}) <> COUNT(*)) AS holes"
@@ -214,7 +222,9 @@ async fn p5_old_batches_change_nothing(stack: Stack) {
     suite.settle().await;
     let now = effects(&suite).await;
     // Everything of the new case came once; nothing of the old one came again.
-    for (table, once) in [("intake.cases", 1), ("triage.event_log", 1), ("routing.assignment", 1), ("routing.offer", 1), ("notifications.notification", 1)] {
+    for (table, once) in
+        [("intake.cases", 1), ("triage.event_log", 1), ("routing.assignment", 1), ("routing.offer", 1), ("notifications.notification", 1)]
+    {
         assert_eq!(now.get(table).unwrap_or_else(|| panic!("no {table} in {now:?}")) - before[table], once, "{table}");
     }
     assert_eq!(now.iter().filter(|(table, count)| table.ends_with("dead_letter") && **count > 0).count(), 0);
@@ -238,7 +248,8 @@ async fn p10_poison_stops_only_its_own_case(stack: Stack) {
     anna.take(&healthy.case_id).await;
     suite.settle().await;
     // Two cases come while nobody consumes; of one, the opening is garbled in the log before anybody reads it.
-    let (poisoned, good) = (suite.visitor("alfa-door", "alfa-cold", "giftig").await, suite.visitor("alfa-door", "alfa-cold", "frisk").await);
+    let (poisoned, good) =
+        (suite.visitor("alfa-door", "alfa-cold", "giftig").await, suite.visitor("alfa-door", "alfa-cold", "frisk").await);
     anna.present(false).await;
     suite.settle().await;
     suite.down().await;
@@ -248,7 +259,9 @@ async fn p10_poison_stops_only_its_own_case(stack: Stack) {
     let letters = async |service: &str| {
         operator.log().list_dead_letters(ListDeadLettersRequest { service: service.into() }).await.unwrap().into_inner().dead_letters
     };
-    let found = eventually("the poison is set aside", async || letters("insights").await.into_iter().find(|letter| !letter.reason.is_empty())).await;
+    let found =
+        eventually("the poison is set aside", async || letters("insights").await.into_iter().find(|letter| !letter.reason.is_empty()))
+            .await;
     let event = found.event.clone().unwrap();
     assert_eq!((event.key.as_str(), event.r#type.as_str(), found.source.as_str()), (poisoned.case_id.as_str(), CaseOpened::TYPE, "intake"));
     // Others go on, also in the same shard; what follows of the poisoned case is parked behind it, in order.
@@ -304,9 +317,12 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
     intake
         .transaction(move |tx| {
             Box::pin(async move {
-                tx.exec("UPDATE event_log SET envelope = $3 WHERE shard = $1 AND position = $2", args![shard, position, garbled.encode_to_vec()])
-                    .await
-                    .map(drop)
+                tx.exec(
+                    "UPDATE event_log SET envelope = $3 WHERE shard = $1 AND position = $2",
+                    args![shard, position, garbled.encode_to_vec()],
+                )
+                .await
+                .map(drop)
             })
         })
         .await
@@ -318,7 +334,8 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
     let own: Vec<String> = tables
         .into_iter()
         .filter(|table| {
-            !["schema_migration", "region_part", "audit_log", "event_log", "lease", "replica", "timer", "idempotency", "dead_letter"].contains(&table.as_str())
+            !["schema_migration", "region_part", "audit_log", "event_log", "lease", "replica", "timer", "idempotency", "dead_letter"]
+                .contains(&table.as_str())
                 && (table == "log_cursor" || !table.starts_with("log_"))
         })
         .collect();
@@ -377,7 +394,8 @@ async fn p18_one_case_has_one_worker_and_one_slot_one_case(stack: Stack) {
         let (mut routing, offer_id) = (anna.routing(), offer_id.clone());
         async move { routing.accept_offer(AcceptOfferRequest { request_id: String::new(), offer_id }).await.is_ok() }
     }));
-    let claim = async { lea.routing().claim_case(ClaimCaseRequest { request_id: String::new(), case_id: pushed.case_id.clone() }).await.is_ok() };
+    let claim =
+        async { lea.routing().claim_case(ClaimCaseRequest { request_id: String::new(), case_id: pushed.case_id.clone() }).await.is_ok() };
     let (accepts, claimed) = futures::join!(accepts, claim);
     assert!(accepts.iter().any(|accepted| *accepted) != claimed, "exactly one of two has it: {accepts:?} {claimed}");
     let db = suite.db("routing").await;
@@ -398,7 +416,10 @@ async fn p18_one_case_has_one_worker_and_one_slot_one_case(stack: Stack) {
     }))
     .await;
     assert_eq!(holds.iter().filter(|hold| hold.is_ok()).count(), 1);
-    assert!(holds.iter().filter_map(|hold| hold.as_ref().err()).all(|status| rpc::status::reason(status).as_deref() == Some("SLOT_TAKEN")), "{holds:?}");
+    assert!(
+        holds.iter().filter_map(|hold| hold.as_ref().err()).all(|status| rpc::status::reason(status).as_deref() == Some("SLOT_TAKEN")),
+        "{holds:?}"
+    );
 }
 
 /// Triage's verdict and intake's opening come to routing by two ways at once; whichever is first, they meet.
@@ -416,6 +437,7 @@ async fn every_verdict_meets_its_case(stack: Stack) {
         (answer.len() == cases.len()).then_some(answer)
     })
     .await;
-    let graver: Vec<_> = queued.iter().filter(|case| case.severity() != Severity::Routine).map(|case| (&case.case_id, case.severity())).collect();
+    let graver: Vec<_> =
+        queued.iter().filter(|case| case.severity() != Severity::Routine).map(|case| (&case.case_id, case.severity())).collect();
     assert!(graver.is_empty(), "triage said ROUTINE of all {}; of {} routing never heard it: {graver:?}", cases.len(), graver.len());
 }

@@ -7,9 +7,12 @@ use proto::intake::{
     CaseMode, CaseState, Channel, CloseCaseRequest, GetEntryPointRequest, ListAuditRequest, ListCasesRequest, OpenCaseRequest, Outcome,
     PostNoteRequest, RateCaseRequest, ReopenCaseRequest, SenderKind, SetCaseModeRequest, Severity,
 };
-use proto::routing::{AcceptOfferRequest, ClaimCaseRequest, DeclineOfferRequest, ExplainRequest, GetPositionRequest, ReleaseCaseRequest, TransferCaseRequest};
+use proto::routing::{
+    AcceptOfferRequest, ClaimCaseRequest, DeclineOfferRequest, ExplainRequest, GetPositionRequest, ReleaseCaseRequest, TransferCaseRequest,
+};
 use proto::scheduling::{
-    BookingState, CancelBookingRequest, ConfirmBookingRequest, GetBookingRequest, HoldSlotRequest, Interval, ListBookingsRequest, ListSlotsRequest,
+    BookingState, CancelBookingRequest, ConfirmBookingRequest, GetBookingRequest, HoldSlotRequest, Interval, ListBookingsRequest,
+    ListSlotsRequest,
 };
 use proto::triage::{GetTriageRequest, NextQuestionRequest, SetSeverityRequest};
 use samtal_tests::suite::{Person, Stack, TestSuite, eventually, refused, time};
@@ -54,7 +57,8 @@ async fn a_case_from_door_to_rating(stack: Stack) {
         visitor.me.routing().get_position(request).await.ok().map(tonic::Response::into_inner)
     };
     eventually("the first is first", async || place(&first).await.filter(|place| place.waiting && place.position == 1)).await;
-    eventually("triage has answered", async || first.me.case(&first.case_id).await.ok().filter(|case| case.state() == CaseState::Waiting)).await;
+    eventually("triage has answered", async || first.me.case(&first.case_id).await.ok().filter(|case| case.state() == CaseState::Waiting))
+        .await;
     let second = suite.visitor("alfa-door", "alfa-cold", "Jag också").await;
     eventually("the second is second", async || place(&second).await.filter(|place| place.waiting && place.position == 2)).await;
 
@@ -89,7 +93,8 @@ async fn a_case_from_door_to_rating(stack: Stack) {
     refused(first.me.conversations().post_note(note).await, Code::PermissionDenied, "NOT_ALLOWED");
     let texts: Vec<(i64, SenderKind, String)> =
         first.me.messages(&first.case_id).await.unwrap().into_iter().map(|one| (one.seq, one.sender_kind(), one.text)).collect();
-    let expected = [(1, SenderKind::Visitor, "Jag är förkyld"), (2, SenderKind::Worker, "Hej, hur mår du?"), (3, SenderKind::Visitor, "Bättre, tack")];
+    let expected =
+        [(1, SenderKind::Visitor, "Jag är förkyld"), (2, SenderKind::Worker, "Hej, hur mår du?"), (3, SenderKind::Visitor, "Bättre, tack")];
     assert_eq!(texts, expected.map(|(seq, kind, text)| (seq, kind, text.to_owned())));
 
     // The end, by whoever has it; the rating, by whoever came.
@@ -122,7 +127,10 @@ async fn everybody_knows_afterwards(suite: &TestSuite, visitor: &Person, case_id
     }
     let request = ListAuditRequest { case_id: case_id.to_owned(), ..ListAuditRequest::default() };
     let entries = visitor.cases().list_audit(request).await.unwrap().into_inner().entries;
-    assert!(entries.iter().any(|entry| entry.principal_id == "alfa.bo" && entry.action.ends_with("ConversationService/ListMessages")), "{entries:?}");
+    assert!(
+        entries.iter().any(|entry| entry.principal_id == "alfa.bo" && entry.action.ends_with("ConversationService/ListMessages")),
+        "{entries:?}"
+    );
     let integrator = suite.integrator("alfa").await;
     let report = eventually("insights has counted", async || {
         let report = integrator.insights().get_report(GetReportRequest::default()).await.unwrap().into_inner();
@@ -175,7 +183,11 @@ async fn a_journal_system_opens_for_an_identified_patient(stack: Stack) {
     }
     assert_eq!(seen, [other.case_id, one.case_id]);
     // An anonymous visitor may not claim an identity.
-    refused(suite.anonymous().cases().open_case(OpenCaseRequest { request_id: String::new(), ..request(3) }).await, Code::InvalidArgument, "INVALID_FIELD");
+    refused(
+        suite.anonymous().cases().open_case(OpenCaseRequest { request_id: String::new(), ..request(3) }).await,
+        Code::InvalidArgument,
+        "INVALID_FIELD",
+    );
 }
 
 async fn a_worker_answers_the_phone_and_keeps_the_case(stack: Stack) {
@@ -247,14 +259,20 @@ async fn a_slot_is_booked_once(stack: Stack) {
     let held = anna.scheduling().hold_slot(hold(&one.case_id)).await.unwrap().into_inner().booking.unwrap();
     assert_eq!(held.state(), BookingState::Held);
     refused(anna.scheduling().hold_slot(hold(&other.case_id)).await, Code::FailedPrecondition, "SLOT_TAKEN");
-    let confirm = ConfirmBookingRequest { booking_id: held.booking_id.clone(), external_ref: "jb-1".into(), ..ConfirmBookingRequest::default() };
+    let confirm =
+        ConfirmBookingRequest { booking_id: held.booking_id.clone(), external_ref: "jb-1".into(), ..ConfirmBookingRequest::default() };
     refused(one.me.scheduling().confirm_booking(confirm.clone()).await, Code::InvalidArgument, "INVALID_FIELD");
-    refused(other.me.scheduling().confirm_booking(ConfirmBookingRequest { external_ref: String::new(), ..confirm.clone() }).await, Code::NotFound, "NOT_FOUND");
+    refused(
+        other.me.scheduling().confirm_booking(ConfirmBookingRequest { external_ref: String::new(), ..confirm.clone() }).await,
+        Code::NotFound,
+        "NOT_FOUND",
+    );
     let booked = anna.scheduling().confirm_booking(confirm).await.unwrap().into_inner().booking.unwrap();
     assert_eq!((booked.state(), booked.external_ref.as_str()), (BookingState::Confirmed, "jb-1"));
     let left = anna.scheduling().list_slots(list).await.unwrap().into_inner().slots;
     assert!(!left.iter().any(|slot| slot.time.as_ref().unwrap().from == starts_at), "a booked slot is not offered");
-    let bookings = one.me.scheduling().list_bookings(ListBookingsRequest { case_id: one.case_id.clone() }).await.unwrap().into_inner().bookings;
+    let bookings =
+        one.me.scheduling().list_bookings(ListBookingsRequest { case_id: one.case_id.clone() }).await.unwrap().into_inner().bookings;
     assert_eq!(bookings.len(), 1);
     let get = GetBookingRequest { booking_id: held.booking_id.clone() };
     refused(other.me.scheduling().get_booking(get).await, Code::NotFound, "NOT_FOUND");
@@ -285,10 +303,12 @@ async fn a_case_changes_hands(stack: Stack) {
     let status = cia.triage().set_severity(set(Severity::Routine, "")).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     cia.triage().set_severity(set(Severity::Routine, "missförstånd")).await.unwrap();
-    eventually("the case shows it", async || cia.case(&visitor.case_id).await.ok().filter(|case| case.severity() == Severity::Routine)).await;
+    eventually("the case shows it", async || cia.case(&visitor.case_id).await.ok().filter(|case| case.severity() == Severity::Routine))
+        .await;
     // Handed over to Anna, who must accept; then back to the list, and closed by the leader.
     anna.present(true).await;
-    let transfer = TransferCaseRequest { case_id: visitor.case_id.clone(), worker_id: "alfa.anna".into(), ..TransferCaseRequest::default() };
+    let transfer =
+        TransferCaseRequest { case_id: visitor.case_id.clone(), worker_id: "alfa.anna".into(), ..TransferCaseRequest::default() };
     cia.routing().transfer_case(transfer).await.unwrap();
     anna.take(&visitor.case_id).await;
     refused(cia.post(&visitor.case_id, "c1", "kvar?").await, Code::NotFound, "NOT_FOUND");

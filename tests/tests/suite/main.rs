@@ -1,11 +1,5 @@
 //! The suite as a whole: every promise that needs more than one service, on both stacks.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 /// Makes two tests of an async function that takes a `Stack`: one per stack.
 macro_rules! on_both_stacks {
@@ -27,10 +21,12 @@ macro_rules! on_both_stacks {
 }
 
 mod afterwards;
+mod conformance;
 mod conversation;
 mod doors;
 mod dynamic;
 mod exactly_once;
 mod journey;
+mod store_conformance;
 mod tables;
 mod tenants;

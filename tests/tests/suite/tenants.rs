@@ -76,15 +76,22 @@ impl Things {
         anna.present(true).await;
         anna.take(&visitor.case_id).await;
         anna.post(&visitor.case_id, "a1", &format!("{CANARY} {name}")).await.unwrap();
-        let note = proto::intake::PostNoteRequest { case_id: visitor.case_id.clone(), client_id: "n1".into(), text: format!("{CANARY} {name}") };
+        let note =
+            proto::intake::PostNoteRequest { case_id: visitor.case_id.clone(), client_id: "n1".into(), text: format!("{CANARY} {name}") };
         anna.conversations().post_note(note).await.unwrap();
         let now = suite.clock.now();
         let window = Interval { from: Some(proto::timestamp(now)), to: Some(proto::timestamp(now + Duration::from_secs(86_400))) };
-        let list = ListSlotsRequest { clinic_id: format!("{name}-norr"), window: Some(window), page_size: 2, ..ListSlotsRequest::default() };
+        let list =
+            ListSlotsRequest { clinic_id: format!("{name}-norr"), window: Some(window), page_size: 2, ..ListSlotsRequest::default() };
         let slots = anna.scheduling().list_slots(list).await.unwrap().into_inner().slots;
         let start = |index: usize| slots[index].time.unwrap().from;
         let resource_id = format!("{name}-room");
-        let hold = HoldSlotRequest { case_id: visitor.case_id.clone(), resource_id: resource_id.clone(), starts_at: start(0), ..HoldSlotRequest::default() };
+        let hold = HoldSlotRequest {
+            case_id: visitor.case_id.clone(),
+            resource_id: resource_id.clone(),
+            starts_at: start(0),
+            ..HoldSlotRequest::default()
+        };
         let booking = anna.scheduling().hold_slot(hold).await.unwrap().into_inner().booking.unwrap();
         anna.present(false).await;
         let bo = suite.worker(&format!("{name}.bo")).await;
@@ -148,8 +155,22 @@ impl Things {
 
 /// Fields that name something of an organisation's.
 const FIELDS: &[&str] = &[
-    "case_id", "offer_id", "booking_id", "notification_id", "token_id", "event_id", "resume_token", "return_phrase", "organisation_id",
-    "clinic_id", "queue_id", "worker_id", "resource_id", "calendar_id", "entry_point_id", "contact_reason_id",
+    "case_id",
+    "offer_id",
+    "booking_id",
+    "notification_id",
+    "token_id",
+    "event_id",
+    "resume_token",
+    "return_phrase",
+    "organisation_id",
+    "clinic_id",
+    "queue_id",
+    "worker_id",
+    "resource_id",
+    "calendar_id",
+    "entry_point_id",
+    "contact_reason_id",
 ];
 
 /// What else a request needs, by the field's name; a field that is in no list fails the test, so that a new one is thought about.
@@ -158,8 +179,8 @@ fn plain(field: &FieldDescriptor, things: &Things) -> Option<Value> {
     match field.name() {
         // May stay empty.
         "request_id" | "language" | "page_token" | "page_size" | "answers" | "state" | "states" | "due_at" | "for_whom" | "channel"
-        | "leave_message" | "keep" | "visitor" | "external_ref" | "capacity" | "hold_seconds" | "after_seq" | "age" | "at" | "ttl_seconds"
-        | "cursors" | "dry_run" | "limit" | "shard" | "token" | "to" => None,
+        | "leave_message" | "keep" | "visitor" | "external_ref" | "capacity" | "hold_seconds" | "after_seq" | "age" | "at"
+        | "ttl_seconds" | "cursors" | "dry_run" | "limit" | "shard" | "token" | "to" => None,
         "from" if matches!(field.kind(), Kind::Message(_)) => None,
         "from" => Some(Value::I64(1)),
         "text" => text("hej"),
@@ -190,7 +211,10 @@ fn plain(field: &FieldDescriptor, things: &Things) -> Option<Value> {
             };
             Some(wrap(field, &principal))
         }
-        other => panic!("{}: the field {other} has no value in this test; say what it means for another organisation", field.parent_message().full_name()),
+        other => panic!(
+            "{}: the field {other} has no value in this test; say what it means for another organisation",
+            field.parent_message().full_name()
+        ),
     }
 }
 
@@ -318,7 +342,8 @@ async fn p15_no_rpc_shows_anything_of_another_organisation(stack: Stack) {
     // Every way into a conversation does lead into one's own: the refusals above were not of the requests' form.
     for method in methods() {
         let reads = ["Get", "List", "Subscribe", "Watch", "SetTyping", "PostMessage", "PostNote", "SetContact", "HoldSlot", "SetSeverity"];
-        if !reads.iter().any(|verb| method.name().starts_with(verb)) || method.name() == "ListCursors" || method.name() == "ListDeadLetters" {
+        if !reads.iter().any(|verb| method.name().starts_with(verb)) || method.name() == "ListCursors" || method.name() == "ListDeadLetters"
+        {
             continue;
         }
         let own = vec![Whose::Own; names(&method.input()).len()];
@@ -345,7 +370,10 @@ fn judge(path: &str, answer: &Result<Vec<Bytes>, Status>, world: &World) -> Opti
         Ok(messages) if public => {
             // The case of whoever holds its return phrase is theirs; everything else of a conversation is not public.
             let canary = format!("{CANARY} beta");
-            messages.iter().any(|bytes| bytes.windows(canary.len()).any(|part| part == canary.as_bytes())).then(|| "a text of another's".to_owned())
+            messages
+                .iter()
+                .any(|bytes| bytes.windows(canary.len()).any(|part| part == canary.as_bytes()))
+                .then(|| "a text of another's".to_owned())
         }
         Ok(messages) => messages.iter().find_map(|bytes| {
             // A stream of many conversations refuses frame by frame.

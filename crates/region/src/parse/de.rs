@@ -50,12 +50,7 @@ pub(super) fn path(segments: &[Segment]) -> String {
 
 impl Failure {
     fn new(message: impl Into<String>) -> Self {
-        Self {
-            path: Vec::new(),
-            line: None,
-            message: message.into(),
-            kind: Kind::Value,
-        }
+        Self { path: Vec::new(), line: None, message: message.into(), kind: Kind::Value }
     }
 
     fn at(mut self, line: usize) -> Self {
@@ -83,11 +78,7 @@ impl de::Error for Failure {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self {
-            path: vec![Segment::Key(field.to_owned())],
-            kind: Kind::Missing,
-            ..Self::new("is missing; it must be given")
-        }
+        Self { path: vec![Segment::Key(field.to_owned())], kind: Kind::Missing, ..Self::new("is missing; it must be given") }
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
@@ -146,12 +137,9 @@ impl<'de> Reader<'de> {
 
     fn map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match &self.0.value {
-            Value::Map(entries) => visitor
-                .visit_map(Map {
-                    entries: entries.iter(),
-                    current: None,
-                })
-                .map_err(|failure| failure.at(self.0.line)),
+            Value::Map(entries) => {
+                visitor.visit_map(Map { entries: entries.iter(), current: None }).map_err(|failure| failure.at(self.0.line))
+            }
             _ => Err(self.must_be("fields with values, 'field: value'")),
         }
     }
@@ -193,9 +181,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        visitor
-            .visit_borrowed_str(self.text()?)
-            .map_err(|failure: Failure| failure.at(self.0.line))
+        visitor.visit_borrowed_str(self.text()?).map_err(|failure: Failure| failure.at(self.0.line))
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
@@ -203,11 +189,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        if self.0.is_null() {
-            visitor.visit_none()
-        } else {
-            visitor.visit_some(self)
-        }
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
@@ -226,9 +208,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
         let Ok(text) = self.text() else {
             return Err(self.must_be(format_args!("one of {}", known.join(", "))));
         };
-        visitor
-            .visit_enum(text.into_deserializer())
-            .map_err(|failure: Failure| failure.at(self.0.line))
+        visitor.visit_enum(text.into_deserializer()).map_err(|failure: Failure| failure.at(self.0.line))
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Failure> {
@@ -247,9 +227,7 @@ impl<'de> SeqAccess<'de> for List<'de> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
         let Some(item) = self.0.next() else { return Ok(None) };
-        seed.deserialize(Reader(&item.node))
-            .map(Some)
-            .map_err(|failure| failure.at(item.node.line).below(Segment::Index(item.index)))
+        seed.deserialize(Reader(&item.node)).map(Some).map_err(|failure| failure.at(item.node.line).below(Segment::Index(item.index)))
     }
 }
 

@@ -69,20 +69,12 @@ impl Document {
     pub fn finding(&self, field: impl Into<String>, message: impl Into<String>) -> Finding {
         let field = field.into();
         let (file, line) = self.place_of(&field);
-        Finding {
-            file: file.to_owned(),
-            line,
-            message: message.into(),
-            field,
-        }
+        Finding { file: file.to_owned(), line, message: message.into(), field }
     }
 
     /// What `validate` finds, each with its place, in the order of the files' lines.
     pub fn check(&self) -> Vec<Finding> {
-        let mut findings: Vec<_> = validate(&self.region)
-            .into_iter()
-            .map(|(field, message)| self.finding(field, message))
-            .collect();
+        let mut findings: Vec<_> = validate(&self.region).into_iter().map(|(field, message)| self.finding(field, message)).collect();
         findings.sort();
         findings
     }
@@ -112,19 +104,11 @@ pub fn parse(file: &str, text: &str) -> Result<Document, Vec<Finding>> {
         read_all(&mut root, &mut findings).map(|region| (region, places))
     });
     match read {
-        Some((region, places)) if findings.is_empty() => Ok(Document {
-            region,
-            places,
-            file: file.into(),
-        }),
+        Some((region, places)) if findings.is_empty() => Ok(Document { region, places, file: file.into() }),
         _ => {
             findings.sort_by(|a, b| (a.line, &a.field).cmp(&(b.line, &b.field)));
-            let named = |wrong: tree::Wrong| Finding {
-                file: file.to_owned(),
-                line: wrong.line,
-                field: wrong.field,
-                message: wrong.message,
-            };
+            let named =
+                |wrong: tree::Wrong| Finding { file: file.to_owned(), line: wrong.line, field: wrong.field, message: wrong.message };
             Err(findings.into_iter().map(named).collect())
         }
     }
@@ -134,12 +118,7 @@ pub fn parse(file: &str, text: &str) -> Result<Document, Vec<Finding>> {
 pub fn merge(documents: Vec<Document>) -> Result<Document, Vec<Finding>> {
     let mut documents = documents.into_iter();
     let Some(mut whole) = documents.next() else {
-        return Err(vec![Finding {
-            file: String::new(),
-            line: 1,
-            field: String::new(),
-            message: "there is no file to read".into(),
-        }]);
+        return Err(vec![Finding { file: String::new(), line: 1, field: String::new(), message: "there is no file to read".into() }]);
     };
     let mut findings = Vec::new();
     for document in documents {
@@ -152,13 +131,10 @@ pub fn merge(documents: Vec<Document>) -> Result<Document, Vec<Finding>> {
         }
         let offset = whole.region.organisations.len();
         for (path, place) in document.places {
-            let moved = path
-                .strip_prefix("organisations[")
-                .and_then(|rest| rest.split_once(']'))
-                .and_then(|(index, rest)| {
-                    let index: usize = index.parse().ok()?;
-                    Some(format!("organisations[{}]{rest}", index + offset))
-                });
+            let moved = path.strip_prefix("organisations[").and_then(|rest| rest.split_once(']')).and_then(|(index, rest)| {
+                let index: usize = index.parse().ok()?;
+                Some(format!("organisations[{}]{rest}", index + offset))
+            });
             whole.places.entry(moved.unwrap_or(path)).or_insert(place);
         }
         whole.region.organisations.extend(document.region.organisations);
@@ -176,11 +152,7 @@ fn read_all(root: &mut Node, findings: &mut Vec<tree::Wrong>) -> Option<Region> 
         };
         let field = de::path(&failure.path);
         if told.insert(field.clone()) {
-            findings.push(tree::Wrong {
-                line: failure.line.unwrap_or(root.line),
-                field,
-                message: failure.message.clone(),
-            });
+            findings.push(tree::Wrong { line: failure.line.unwrap_or(root.line), field, message: failure.message.clone() });
         }
         if findings.len() >= MOST_FINDINGS || !take_out(root, &failure) {
             return None;
@@ -206,10 +178,7 @@ fn remove(node: &mut Node, path: &[Segment]) -> bool {
                 entries.retain(|entry| entry.key != *key);
                 return entries.len() < count;
             }
-            entries
-                .iter_mut()
-                .find(|entry| entry.key == *key)
-                .is_some_and(|entry| remove(&mut entry.node, rest))
+            entries.iter_mut().find(|entry| entry.key == *key).is_some_and(|entry| remove(&mut entry.node, rest))
         }
         (Value::List(items), Segment::Index(index)) => {
             if rest.is_empty() {
@@ -217,10 +186,7 @@ fn remove(node: &mut Node, path: &[Segment]) -> bool {
                 items.retain(|item| item.index != *index);
                 return items.len() < count;
             }
-            items
-                .iter_mut()
-                .find(|item| item.index == *index)
-                .is_some_and(|item| remove(&mut item.node, rest))
+            items.iter_mut().find(|item| item.index == *index).is_some_and(|item| remove(&mut item.node, rest))
         }
         _ => false,
     }

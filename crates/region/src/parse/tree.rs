@@ -52,12 +52,7 @@ pub(super) struct Wrong {
 
 impl Node {
     fn new(line: usize, value: Value) -> Self {
-        Self {
-            line,
-            value,
-            size: 1,
-            depth: 1,
-        }
+        Self { line, value, size: 1, depth: 1 }
     }
 
     /// Nothing was written: `name:` or `name: ~`.
@@ -134,11 +129,7 @@ fn empty(line: usize) -> Wrong {
 }
 
 fn wrong(line: usize, message: impl Into<String>) -> Wrong {
-    Wrong {
-        line,
-        field: String::new(),
-        message: message.into(),
-    }
+    Wrong { line, field: String::new(), message: message.into() }
 }
 
 impl Builder {
@@ -150,10 +141,7 @@ impl Builder {
                 Event::Scalar(text, style, anchor, tag) => {
                     self.tag(line, tag.is_some());
                     self.count(line, 1)?;
-                    let value = Value::Scalar {
-                        text: text.into_owned(),
-                        plain: style == ScalarStyle::Plain,
-                    };
+                    let value = Value::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
                     self.value(Node::new(line, value), anchor)?;
                 }
                 Event::SequenceStart(anchor, tag) => {
@@ -171,10 +159,7 @@ impl Builder {
                 }
                 Event::Alias(id) => {
                     // An anchor inside itself is not there yet.
-                    let node = self
-                        .anchors
-                        .get(&id)
-                        .ok_or_else(|| wrong(line, "this alias stands inside what it repeats"))?;
+                    let node = self.anchors.get(&id).ok_or_else(|| wrong(line, "this alias stands inside what it repeats"))?;
                     let node = Node { line, ..node.clone() };
                     self.count(line, node.size)?;
                     self.value(node, 0)?;
@@ -190,8 +175,7 @@ impl Builder {
 
     fn tag(&mut self, line: usize, tagged: bool) {
         if tagged {
-            self.wrong
-                .push(wrong(line, "tags such as !name have no meaning here; leave it out"));
+            self.wrong.push(wrong(line, "tags such as !name have no meaning here; leave it out"));
         }
     }
 
@@ -200,12 +184,7 @@ impl Builder {
             return Err(too_deep(node.line));
         }
         self.count(node.line, 1)?;
-        self.open.push(Open {
-            node,
-            anchor,
-            key: None,
-            skip: false,
-        });
+        self.open.push(Open { node, anchor, key: None, skip: false });
         Ok(())
     }
 
@@ -239,22 +218,14 @@ impl Builder {
                     Value::Scalar { text, .. } => match entries.iter().find(|entry| entry.key == text) {
                         Some(first) => {
                             let message = format!("is given twice, first on line {}; keep one", first.line);
-                            self.wrong.push(Wrong {
-                                line: node.line,
-                                field: join(&path, &text),
-                                message,
-                            });
+                            self.wrong.push(Wrong { line: node.line, field: join(&path, &text), message });
                             parent.skip = true;
                         }
                         None => parent.key = Some((text, node.line)),
                     },
                     Value::List(_) | Value::Map(_) => {
                         let message = "a key must be a word; a text that begins with { or [ needs quotation marks".to_owned();
-                        self.wrong.push(Wrong {
-                            line: node.line,
-                            field: path,
-                            message,
-                        });
+                        self.wrong.push(Wrong { line: node.line, field: path, message });
                         parent.skip = true;
                     }
                 },
@@ -267,19 +238,14 @@ impl Builder {
     fn count(&mut self, line: usize, nodes: usize) -> Result<(), Wrong> {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > MOST_NODES {
-            return Err(wrong(
-                line,
-                format!("more than {MOST_NODES} values, with everything that aliases repeat"),
-            ));
+            return Err(wrong(line, format!("more than {MOST_NODES} values, with everything that aliases repeat")));
         }
         Ok(())
     }
 
     /// Whether the next node is a key: only keys are refused here, so only they need their path.
     fn expects_key(&self) -> bool {
-        self.open
-            .last()
-            .is_some_and(|open| matches!(open.node.value, Value::Map(_)) && open.key.is_none() && !open.skip)
+        self.open.last().is_some_and(|open| matches!(open.node.value, Value::Map(_)) && open.key.is_none() && !open.skip)
     }
 
     /// The path of the place where the next node goes.

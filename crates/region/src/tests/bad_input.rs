@@ -7,12 +7,7 @@ use crate::{Finding, parse};
 
 fn says(text: &str, line: usize, message: &str) {
     let findings = parse("x.yaml", text).unwrap_err();
-    assert!(
-        findings
-            .iter()
-            .any(|finding| finding.line == line && finding.message.contains(message)),
-        "{text:.80}: {findings:?}"
-    );
+    assert!(findings.iter().any(|finding| finding.line == line && finding.message.contains(message)), "{text:.80}: {findings:?}");
 }
 
 #[test]

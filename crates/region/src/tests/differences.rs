@@ -21,20 +21,14 @@ fn changes(change: impl FnOnce(&mut Organisation)) -> Vec<String> {
 
 #[test]
 fn a_change_is_told_by_id() {
+    assert_eq!(changes(|after| after.queues[0].offer_seconds = 45), ["queues[pef-chat].offer_seconds: 60 -> 45"]);
     assert_eq!(
-        changes(|after| after.queues[0].offer_seconds = 45),
-        ["queues[pef-chat].offer_seconds: 60 -> 45"]
-    );
-    assert_eq!(
-        changes(|after| after.queues[0].max_waiting = Some(5)),
-        ["queues[pef-chat].max_waiting: added 5"]
+        changes(|after| after.clinics[0].live_from = Some(jiff::civil::date(2022, 3, 7))),
+        [format!("clinics[{}].live_from: added 2022-03-07", organisations()[1].clinics[0].id)]
     );
     assert_eq!(changes(|after| after.languages.swap(0, 1)), ["languages: nb, nn, en -> nn, nb, en"]);
     assert_eq!(
-        changes(|after| after.calendars[0].weeks[1]
-            .hours
-            .insert(Weekday::Sat, vec![Span { from: 600, to: 720 }])
-            .map_or((), drop)),
+        changes(|after| after.calendars[0].weeks[1].hours.insert(Weekday::Sat, vec![Span { from: 600, to: 720 }]).map_or((), drop)),
         ["calendars[pef-hours].weeks[2022-03-07].hours.sat: added 10:00-12:00"]
     );
     assert_eq!(
@@ -42,10 +36,7 @@ fn a_change_is_told_by_id() {
         ["calendars[pef-hours].exceptions[2022-05-27].reason: Inneklemt dag -> X"]
     );
     let removed = changes(|after| drop(after.workers.remove(1)));
-    assert!(
-        removed.len() == 1 && removed[0].starts_with("workers[per.provdal]: removed {"),
-        "{removed:?}"
-    );
+    assert!(removed.len() == 1 && removed[0].starts_with("workers[per.provdal]: removed {"), "{removed:?}");
     let rules = changes(|after| after.protocols[0].rules.swap(0, 1));
     assert_eq!(
         rules,
@@ -63,14 +54,7 @@ fn a_whole_organisation_comes_and_goes_item_by_item() {
     assert!(added.iter().all(|change| change.before.is_none() && change.after.is_some()));
     let paths = |changes: &[crate::Change]| changes.iter().map(|change| change.path.clone()).collect::<Vec<_>>();
     assert_eq!(paths(&added), paths(&removed));
-    for path in [
-        "id",
-        "name",
-        "clinics[vaga-fraga]",
-        "catalogue.reasons[alcohol]",
-        "queues[vaga-fraga]",
-        "protocols[vaga-fraga-first]",
-    ] {
+    for path in ["id", "name", "clinics[vaga-fraga]", "catalogue.reasons[alcohol]", "queues[vaga-fraga]", "protocols[vaga-fraga-first]"] {
         assert!(paths(&added).iter().any(|known| known == path), "{path}: {:?}", paths(&added));
     }
     assert!(!paths(&added).contains(&"mail.from".to_owned()), "what says nothing is left out");
@@ -88,7 +72,7 @@ fn change(organisation: &mut Organisation, kind: u8, i: usize, n: u32) {
         1 => organisation.workers.reverse(),
         2 => drop(organisation.entry_points.pop()),
         3 => drop(some(&mut organisation.clinics, i).map(|clinic| clinic.id = format!("c{}", n % 3))),
-        4 => drop(some(&mut organisation.queues, i).map(|queue| queue.max_waiting = n.is_multiple_of(2).then_some(n))),
+        4 => drop(some(&mut organisation.queues, i).map(|queue| queue.max_overtakes = n)),
         5 => drop(
             some(&mut organisation.workers, i).map(|worker| worker.role = if n.is_multiple_of(2) { Role::Leader } else { Role::Worker }),
         ),
@@ -96,13 +80,7 @@ fn change(organisation: &mut Organisation, kind: u8, i: usize, n: u32) {
         7 => organisation.catalogue.reasons.rotate_left(i % 2),
         8 => drop(some(&mut organisation.calendars, i).map(|calendar| calendar.weeks.clear())),
         9 => drop(some(&mut organisation.protocols, i).map(|protocol| protocol.tests.truncate(i % 3))),
-        10 => {
-            organisation.mail.from = if n.is_multiple_of(2) {
-                String::new()
-            } else {
-                "x@example.org".into()
-            }
-        }
+        10 => organisation.mail.from = if n.is_multiple_of(2) { String::new() } else { "x@example.org".into() },
         11 => organisation.languages.rotate_left(i % 2),
         _ => organisation.name = format!("{n}"),
     }

@@ -153,19 +153,14 @@ fn each_mistake_is_found_at_its_line_and_field() {
     for (good, bad, field, message) in MISTAKES {
         assert!(GOOD.matches(good).count() == 1, "'{good}' stands in the good region once");
         let text = GOOD.replacen(good, bad, 1);
-        let field = field
-            .strip_prefix('/')
-            .map_or_else(|| format!("organisations[0].{field}"), str::to_owned);
+        let field = field.strip_prefix('/').map_or_else(|| format!("organisations[0].{field}"), str::to_owned);
         let finding = only(&text, &field);
         assert!(finding.message.contains(message), "{finding}\ndoes not say: {message}");
         // The mistake's own line, found by its last part, unless it is something absent.
         let line = text.lines().nth(finding.line - 1).unwrap();
         let name = field.rsplit('.').next().unwrap().split('[').next().unwrap();
         let absent = ["is missing", "may leave out"].iter().any(|part| finding.message.contains(part));
-        assert!(
-            absent || line.contains(name) || line.trim().starts_with('-'),
-            "{finding}\nis not on: {line}"
-        );
+        assert!(absent || line.contains(name) || line.trim().starts_with('-'), "{finding}\nis not on: {line}");
     }
 }
 
@@ -174,30 +169,9 @@ fn lines_are_exact() {
     let line_of = |good: &str, bad: &str, field: &str| only(&GOOD.replacen(good, bad, 1), field).line;
     assert_eq!(line_of("country: NO", "country: DK", "organisations[0].country"), 5);
     assert_eq!(line_of("    timezone: Europe/Oslo\n", "", "organisations[0].timezone"), 3);
-    assert_eq!(
-        line_of(
-            "\"13:00-15:00\"",
-            "\n                \"1300\"",
-            "organisations[0].calendars[0].weeks[0].hours.mon[1]"
-        ),
-        20
-    );
-    assert_eq!(
-        line_of(
-            "reason: Planning day",
-            "reason: \"\"",
-            "organisations[0].calendars[0].exceptions[0].reason"
-        ),
-        23
-    );
-    assert_eq!(
-        line_of(
-            "retention_days: 30",
-            "retention_days: 0",
-            "organisations[0].entry_points[0].retention_days"
-        ),
-        53
-    );
+    assert_eq!(line_of("\"13:00-15:00\"", "\n                \"1300\"", "organisations[0].calendars[0].weeks[0].hours.mon[1]"), 20);
+    assert_eq!(line_of("reason: Planning day", "reason: \"\"", "organisations[0].calendars[0].exceptions[0].reason"), 23);
+    assert_eq!(line_of("retention_days: 30", "retention_days: 0", "organisations[0].entry_points[0].retention_days"), 53);
 }
 
 #[test]
@@ -207,11 +181,7 @@ fn one_run_names_all_mistakes() {
         .replace("\"13:00-15:00\"", "\"1300\"")
         .replace("name: Worker, ", "")
         .replace("retention_days: 30", "retention_days: long");
-    let fields: Vec<_> = parse("x.yaml", &text)
-        .unwrap_err()
-        .into_iter()
-        .map(|finding| (finding.line, finding.field))
-        .collect();
+    let fields: Vec<_> = parse("x.yaml", &text).unwrap_err().into_iter().map(|finding| (finding.line, finding.field)).collect();
     let at = |line: usize, field: &str| (line, format!("organisations[0].{field}"));
     let expected = [
         at(19, "calendars[0].weeks[0].hours.mon[1]"),
@@ -235,10 +205,8 @@ fn a_finding_reads_as_file_line_field_message() {
 fn another_organisations_things_are_not_ones_own() {
     let second = GOOD.split_once("organisations:\n").unwrap().1;
     // All ids of the copy get another name, but the door keeps the first organisation's queue.
-    let mut second = second
-        .replace("id: org", "id: org2")
-        .replace("id: clinic", "id: clinic2")
-        .replace("clinic: clinic", "clinic: clinic2");
+    let mut second =
+        second.replace("id: org", "id: org2").replace("id: clinic", "id: clinic2").replace("clinic: clinic", "clinic: clinic2");
     for (good, bad) in [
         ("clinics: [clinic]", "clinics: [clinic2]"),
         ("id: hours", "id: hours2"),
@@ -257,11 +225,7 @@ fn another_organisations_things_are_not_ones_own() {
     let findings = all_findings(&format!("{GOOD}{second}"));
     assert_eq!(findings.len(), 1, "{}", shown(&findings));
     assert_eq!(findings[0].field, "organisations[1].entry_points[0].queue");
-    assert!(
-        findings[0].message.contains("the queue 'queue' belongs to the organisation 'org'"),
-        "{}",
-        findings[0]
-    );
+    assert!(findings[0].message.contains("the queue 'queue' belongs to the organisation 'org'"), "{}", findings[0]);
     // The same ids twice: each is named at its second place.
     let twice = all_findings(&format!("{GOOD}{}", GOOD.split_once("organisations:\n").unwrap().1));
     for field in [
@@ -274,18 +238,12 @@ fn another_organisations_things_are_not_ones_own() {
         "protocols[0].id",
         "entry_points[0].id",
     ] {
-        assert!(
-            twice.iter().any(|finding| finding.field == format!("organisations[1].{field}")),
-            "{field}:\n{}",
-            shown(&twice)
-        );
+        assert!(twice.iter().any(|finding| finding.field == format!("organisations[1].{field}")), "{field}:\n{}", shown(&twice));
     }
 }
 
 #[test]
 fn a_draft_that_no_door_uses_needs_no_approval_yet() {
-    let text = GOOD
-        .replacen("approved_by: [Ada, Bo]", "approved_by: []", 1)
-        .replacen("        protocol: protocol\n", "", 1);
+    let text = GOOD.replacen("approved_by: [Ada, Bo]", "approved_by: []", 1).replacen("        protocol: protocol\n", "", 1);
     assert_eq!(all_findings(&text), []);
 }

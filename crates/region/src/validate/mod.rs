@@ -19,14 +19,7 @@ pub fn validate(region: &Region) -> Vec<(String, String)> {
     }
     names::unique(region, &mut found);
     for (i, organisation) in region.organisations.iter().enumerate() {
-        organisation::check(
-            &Scope {
-                region,
-                own: organisation,
-                path: format!("organisations[{i}]"),
-            },
-            &mut found,
-        );
+        organisation::check(&Scope { region, own: organisation, path: format!("organisations[{i}]") }, &mut found);
     }
     found.0
 }
@@ -63,21 +56,9 @@ impl Found {
 
     /// A text for each language of the organisation.
     fn texts(&mut self, path: &str, texts: &Texts, organisation: &Organisation) {
-        let missing: Vec<_> = organisation
-            .languages
-            .iter()
-            .filter(|language| !texts.contains_key(language))
-            .map(|l| l.code())
-            .collect();
+        let missing: Vec<_> = organisation.languages.iter().filter(|language| !texts.contains_key(language)).map(|l| l.code()).collect();
         if !missing.is_empty() {
-            self.add(
-                path,
-                format!(
-                    "has no text in {}; the organisation offers {}",
-                    missing.join(", "),
-                    codes(&organisation.languages)
-                ),
-            );
+            self.add(path, format!("has no text in {}; the organisation offers {}", missing.join(", "), codes(&organisation.languages)));
         }
         for (language, text) in texts {
             self.filled(format!("{path}.{language}"), text);

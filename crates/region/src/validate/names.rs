@@ -56,16 +56,9 @@ impl Scope<'_> {
         }
         let word = kind.word();
         // Reasons are each organisation's own: the same id elsewhere is another reason.
-        let elsewhere = self
-            .region
-            .organisations
-            .iter()
-            .find(|other| !matches!(kind, Kind::Reason) && kind.has(other, id));
+        let elsewhere = self.region.organisations.iter().find(|other| !matches!(kind, Kind::Reason) && kind.has(other, id));
         let message = match elsewhere {
-            Some(other) => format!(
-                "the {word} '{id}' belongs to the organisation '{}'; use one of '{}'",
-                other.id, self.own.id
-            ),
+            Some(other) => format!("the {word} '{id}' belongs to the organisation '{}'; use one of '{}'", other.id, self.own.id),
             None => {
                 let hint = match nearest::hint(id, kind.ids(self.own)) {
                     hint if hint.is_empty() => "; add it or use another".to_owned(),
@@ -103,11 +96,7 @@ pub(super) fn list<'i>(found: &mut Found, path: &str, ids: impl IntoIterator<Ite
 
 /// The ids that are addresses in the whole region.
 pub(super) fn unique(region: &Region, found: &mut Found) {
-    list(
-        found,
-        "organisations",
-        region.organisations.iter().map(|organisation| organisation.id.as_str()),
-    );
+    list(found, "organisations", region.organisations.iter().map(|organisation| organisation.id.as_str()));
     macro_rules! each {
         ($($list:ident)*) => {
             $({

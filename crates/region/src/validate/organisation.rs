@@ -12,10 +12,7 @@ pub(super) fn check(scope: &Scope<'_>, found: &mut Found) {
     found.filled(scope.at("name"), &own.name);
     // The zones inside the binary: what is valid here does not depend on the machine.
     if TimeZoneDatabase::bundled().get(&own.timezone).is_err() {
-        found.add(
-            scope.at("timezone"),
-            format!("'{}' is no known zone; write an IANA name such as Europe/Stockholm", own.timezone),
-        );
+        found.add(scope.at("timezone"), format!("'{}' is no known zone; write an IANA name such as Europe/Stockholm", own.timezone));
     }
     if own.languages.is_empty() {
         found.add(scope.at("languages"), "is empty; name at least one, the default first");
@@ -61,12 +58,6 @@ fn check_catalogue(scope: &Scope<'_>, found: &mut Found) {
 fn check_queue(scope: &Scope<'_>, found: &mut Found, path: &str, queue: &Queue) {
     scope.refers(found, format!("{path}.clinic"), Kind::Clinic, &queue.clinic);
     found.range(format!("{path}.offer_seconds"), queue.offer_seconds, 10, 600);
-    if queue.max_waiting == Some(0) {
-        found.add(
-            format!("{path}.max_waiting"),
-            "lets nobody wait; give a number or leave it out for no limit",
-        );
-    }
 }
 
 fn check_worker(scope: &Scope<'_>, found: &mut Found, path: &str, worker: &Worker) {
@@ -85,10 +76,7 @@ fn check_resource(scope: &Scope<'_>, found: &mut Found, path: &str, resource: &R
     scope.refers(found, format!("{path}.calendar"), Kind::Calendar, &resource.calendar);
     found.filled(format!("{path}.name"), &resource.name);
     if !matches!(resource.channel, Channel::Onsite | Channel::Phone | Channel::Video) {
-        found.add(
-            format!("{path}.channel"),
-            format!("must be onsite, phone or video; nobody books a time for {}", resource.channel),
-        );
+        found.add(format!("{path}.channel"), format!("must be onsite, phone or video; nobody books a time for {}", resource.channel));
     }
     found.range(format!("{path}.slot_minutes"), resource.slot_minutes, 5, 480);
 }
@@ -110,10 +98,8 @@ fn check_entry_point(scope: &Scope<'_>, found: &mut Found, path: &str, door: &En
     for (i, language) in door.languages.iter().enumerate() {
         // Reasons, questions and advice exist in the organisation's languages only.
         if !scope.own.languages.contains(language) {
-            let message = format!(
-                "the organisation has texts in {} only; add '{language}' to its languages first",
-                codes(&scope.own.languages)
-            );
+            let message =
+                format!("the organisation has texts in {} only; add '{language}' to its languages first", codes(&scope.own.languages));
             found.add(format!("{path}.languages[{i}]"), message);
         }
     }
@@ -123,21 +109,12 @@ fn check_entry_point(scope: &Scope<'_>, found: &mut Found, path: &str, door: &En
 fn check_mail(scope: &Scope<'_>, found: &mut Found) {
     let mail = &scope.own.mail;
     if !mail.from.is_empty() && !mail.from.contains('@') {
-        found.add(
-            scope.at("mail.from"),
-            format!(
-                "'{}' is no sender; write an address such as 'Message <noreply@example.org>'",
-                mail.from
-            ),
-        );
+        found.add(scope.at("mail.from"), format!("'{}' is no sender; write an address such as 'Message <noreply@example.org>'", mail.from));
     }
     if !mail.public_url.is_empty() && !mail.public_url.starts_with("https://") && !mail.public_url.starts_with("http://") {
         found.add(
             scope.at("mail.public_url"),
-            format!(
-                "'{}' is no web address; write one such as https://chat.example.org",
-                mail.public_url
-            ),
+            format!("'{}' is no web address; write one such as https://chat.example.org", mail.public_url),
         );
     }
 }

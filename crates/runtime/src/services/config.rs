@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use kernel::{Error, Result};
 use proto::config::config_service_server::ConfigService;
 use proto::config::{
-    ApplyRegionRequest, ApplyRegionResponse, Change, DiffRegionRequest, DiffRegionResponse, ExportRegionRequest, ExportRegionResponse, Problem,
-    ValidateRegionRequest, ValidateRegionResponse,
+    ApplyRegionRequest, ApplyRegionResponse, Change, DiffRegionRequest, DiffRegionResponse, ExportRegionRequest, ExportRegionResponse,
+    Problem, ValidateRegionRequest, ValidateRegionResponse,
 };
 use region::Region;
 use rpc::{Answer, caller, status};

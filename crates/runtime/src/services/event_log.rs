@@ -62,7 +62,7 @@ impl EventLogService for EventLog {
         let caller = caller(&request).map_err(status)?;
         let request = request.into_inner();
         let node = self.node(&request.service).map_err(status)?.clone();
-        let stream = watch::watch(node, caller.principal.organisation, &request.resume_token, request.from_start).await.map_err(status)?;
+        let stream = watch::watch(node, &caller, &request.resume_token, request.from_start).await.map_err(status)?;
         Ok(tonic::Response::new(stream))
     }
 
@@ -101,7 +101,14 @@ impl EventLogService for EventLog {
         let request = request.into_inner();
         let node = self.node(&request.service).map_err(status)?;
         let rejoined = log::rejoin::rejoin(&node.log, request.cursors, request.dry_run).await.map_err(status)?;
-        tracing::warn!(service = node.service, incarnation = rejoined.incarnation, orphans = rejoined.orphans.len(), "the log has rejoined");
+        if !rejoined.incarnation.is_empty() {
+            tracing::warn!(
+                service = node.service,
+                incarnation = rejoined.incarnation,
+                orphans = rejoined.orphans.len(),
+                "the log has rejoined"
+            );
+        }
         Ok(RejoinResponse { incarnation: rejoined.incarnation, orphans: rejoined.orphans }.into())
     }
 

@@ -31,7 +31,11 @@ impl Source for PeerSource {
     fn read(&self, shard: u32, from: i64) -> BoxFuture<'static, Result<(Batch, Head)>> {
         let (mut client, service) = (self.client.clone(), self.service.to_owned());
         Box::pin(async move {
-            let answer = client.read(ReadRequest { service, shard, from, limit: 0 }).await.map_err(|status| rpc::status::error(&status))?.into_inner();
+            let answer = client
+                .read(ReadRequest { service, shard, from, limit: 0 })
+                .await
+                .map_err(|status| rpc::status::error(&status))?
+                .into_inner();
             match (answer.batch, answer.head) {
                 (Some(batch), Some(head)) => Ok((batch, head)),
                 _ => Err(Error::internal("a log answered a read without a batch or a head")),

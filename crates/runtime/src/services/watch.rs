@@ -9,7 +9,7 @@ use futures::Stream;
 use kernel::{Error, Result};
 use log::reader;
 use proto::log::{Envelope, WatchResponse};
-use rpc::status;
+use rpc::{Caller, status};
 use store::args;
 use tokio::sync::mpsc;
 use tonic::Status;
@@ -20,6 +20,8 @@ use crate::Node;
 const PAGE: i64 = 200;
 /// How often a quiet stream says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often the token is checked again: with the time for which an answer is believed, a revoked one ends within 5 s.
+const CHECK: Duration = Duration::from_secs(3);
 /// Other replicas commit too, and ring no bell here.
 const POLL: Duration = Duration::from_secs(1);
 /// Events that a slow reader may be behind before reading the log pauses.
@@ -31,7 +33,8 @@ pub type Watched = Pin<Box<dyn Stream<Item = Result<WatchResponse, Status>> + Se
 /// Last position seen, by shard.
 type Positions = BTreeMap<u32, i64>;
 
-pub async fn watch(node: Node, organisation: String, resume_token: &str, from_start: bool) -> Result<Watched> {
+pub async fn watch(node: Node, caller: &Caller, resume_token: &str, from_start: bool) -> Result<Watched> {
+    let (organisation, token_hash) = (caller.principal.organisation.clone(), caller.token_hash.clone());
     let heads = reader::heads(node.db()).await?;
     let mut positions: Positions = if resume_token.is_empty() {
         heads.iter().map(|head| (head.shard, if from_start { 0 } else { head.position })).collect()
@@ -48,6 +51,9 @@ pub async fn watch(node: Node, organisation: String, resume_token: &str, from_st
         tokio::select! {
             () = sender.closed() => {}
             () = shutdown.cancelled() => {}
+            error = revoked(&node, token_hash) => {
+                let _ = sender.send(Err(status(error))).await;
+            }
             done = follow(&node, &organisation, positions, &sender) => {
                 if let Err(error) = done {
                     // The reader may be gone, which ends the stream too.
@@ -59,7 +65,24 @@ pub async fn watch(node: Node, organisation: String, resume_token: &str, from_st
     Ok(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver)))
 }
 
-async fn follow(node: &Node, organisation: &str, mut positions: Positions, sender: &mpsc::Sender<Result<WatchResponse, Status>>) -> Result<()> {
+/// Returns once the token says nothing any more. Not being able to ask is no reason to cut somebody off.
+async fn revoked(node: &Node, token_hash: Vec<u8>) -> Error {
+    let authenticator = node.platform.peers.authenticator();
+    loop {
+        tokio::time::sleep(CHECK).await;
+        match authenticator.holder(token_hash.clone()).await {
+            Err(error) if !error.is_transient() => return error,
+            _ => {}
+        }
+    }
+}
+
+async fn follow(
+    node: &Node,
+    organisation: &str,
+    mut positions: Positions,
+    sender: &mpsc::Sender<Result<WatchResponse, Status>>,
+) -> Result<()> {
     let mut heads = node.log.progress().heads();
     let mut quiet_since = tokio::time::Instant::now();
     loop {
@@ -105,8 +128,8 @@ async fn page(node: &Node, organisation: &str, shard: u32, after: i64) -> Result
     rows.iter()
         .map(|row| {
             let bytes: Vec<u8> = row.get(1)?;
-            let mut event: Envelope =
-                prost::Message::decode(bytes.as_slice()).map_err(|error| Error::internal(format!("a stored event cannot be read: {error}")))?;
+            let mut event: Envelope = prost::Message::decode(bytes.as_slice())
+                .map_err(|error| Error::internal(format!("a stored event cannot be read: {error}")))?;
             event.position = 0;
             Ok((row.int(0)?, event))
         })

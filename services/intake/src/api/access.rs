@@ -8,7 +8,8 @@ use kernel::{Error, Id, Result};
 use log::Scope;
 use proto::access::access_service_server::AccessService;
 use proto::access::{
-    self, IntrospectRequest, IntrospectResponse, IssueTokenRequest, IssueTokenResponse, PrincipalKind, RevokeTokenRequest, RevokeTokenResponse,
+    self, IntrospectRequest, IntrospectResponse, IssueTokenRequest, IssueTokenResponse, PrincipalKind, RevokeTokenRequest,
+    RevokeTokenResponse,
 };
 use rpc::caller::reply;
 use rpc::{Answer, caller, status};
@@ -38,7 +39,8 @@ impl Access {
             Ok(PrincipalKind::Integrator) => Role::Integrator,
             Ok(PrincipalKind::Operator) => Role::Operator,
             _ => {
-                violations.add("principal.kind", "must be worker, volunteer, leader, integrator or operator; visitors get theirs from OpenCase");
+                violations
+                    .add("principal.kind", "must be worker, volunteer, leader, integrator or operator; visitors get theirs from OpenCase");
                 Role::Anonymous
             }
         };
@@ -59,7 +61,11 @@ impl Access {
                         region::Role::Volunteer => Role::Volunteer,
                     };
                     // A leader may also work as one of the team; nobody gets more than the region describes.
-                    violations.check(role == described || (described == Role::Leader && role == Role::Worker), "principal.kind", "is not this worker's role");
+                    violations.check(
+                        role == described || (described == Role::Leader && role == Role::Worker),
+                        "principal.kind",
+                        "is not this worker's role",
+                    );
                     let within = wanted.clinic_ids.iter().all(|clinic| worker.clinics.contains(clinic));
                     violations.check(within, "principal.clinic_ids", "must be among the worker's clinics");
                     clinics = if wanted.clinic_ids.is_empty() { worker.clinics.clone() } else { wanted.clinic_ids.clone() };
@@ -120,8 +126,11 @@ impl AccessService for Access {
                     store::tokens::insert(unit, hash, token_id, &principal, expires_at).await?;
                     unit.audit(token_id, &Scope { organisation: principal.organisation.clone(), ..Scope::default() });
                     // Without the token itself, which is derived again.
-                    let answer =
-                        IssueTokenResponse { token: String::new(), token_id: token_id.to_string(), expires_at: Some(proto::timestamp(expires_at)) };
+                    let answer = IssueTokenResponse {
+                        token: String::new(),
+                        token_id: token_id.to_string(),
+                        expires_at: Some(proto::timestamp(expires_at)),
+                    };
                     unit.remember_answer(&once, &token_id.to_string(), &answer).await?;
                     Ok(answer)
                 })

@@ -4,9 +4,9 @@ use kernel::error::{Code, Violations};
 use kernel::{Error, Id, Result};
 use proto::intake::case_service_server::CaseService;
 use proto::intake::{
-    CloseCaseRequest, CloseCaseResponse, GetCaseRequest, GetCaseResponse, GetEntryPointRequest, GetEntryPointResponse,
-    ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse, OpenCaseRequest, OpenCaseResponse, RateCaseRequest,
-    RateCaseResponse, ReopenCaseRequest, ReopenCaseResponse, ResumeCaseRequest, ResumeCaseResponse, SetCaseModeRequest, SetCaseModeResponse,
+    CloseCaseRequest, CloseCaseResponse, GetCaseRequest, GetCaseResponse, GetEntryPointRequest, GetEntryPointResponse, ListAuditRequest,
+    ListAuditResponse, ListCasesRequest, ListCasesResponse, OpenCaseRequest, OpenCaseResponse, RateCaseRequest, RateCaseResponse,
+    ReopenCaseRequest, ReopenCaseResponse, ResumeCaseRequest, ResumeCaseResponse, SetCaseModeRequest, SetCaseModeResponse,
 };
 use rpc::caller::reply;
 use rpc::{Answer, Caller, caller, status};

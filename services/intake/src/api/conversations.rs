@@ -5,13 +5,14 @@ use std::pin::Pin;
 use futures::Stream;
 use kernel::error::Violations;
 use kernel::{Error, Id, Result};
+use prost::Message as _;
 use proto::intake::conversation_service_server::ConversationService;
 use proto::intake::subscribe_response::Event;
 use proto::intake::{
     ConverseRequest, ConverseResponse, ListMessagesRequest, ListMessagesResponse, ListNotesRequest, ListNotesResponse, PostMessageRequest,
-    PostMessageResponse, PostNoteRequest, PostNoteResponse, SetTypingRequest, SetTypingResponse, SubscribeRequest, SubscribeResponse, Typing,
+    PostMessageResponse, PostNoteRequest, PostNoteResponse, SetTypingRequest, SetTypingResponse, SubscribeRequest, SubscribeResponse,
+    Typing,
 };
-use prost::Message as _;
 use rpc::caller::reply;
 use rpc::{Answer, Caller, caller, status};
 use tonic::{Request, Status, Streaming};

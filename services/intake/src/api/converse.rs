@@ -100,7 +100,11 @@ impl Stream {
                     self.subscriptions.retain(|_, handle| !handle.is_finished());
                 }
                 if self.subscriptions.len() >= MAX_CONVERSATIONS || self.subscriptions.contains_key(&id) {
-                    return Err(Error::new(Code::ResourceExhausted, "TOO_MANY_SUBSCRIPTIONS", "close one, or use another stream and correlation_id"));
+                    return Err(Error::new(
+                        Code::ResourceExhausted,
+                        "TOO_MANY_SUBSCRIPTIONS",
+                        "close one, or use another stream and correlation_id",
+                    ));
                 }
                 let reader = Reader::start(&self.app, &caller, &wanted).await?;
                 let task = tokio::spawn(forward(reader, id, self.sender.clone()));
@@ -121,6 +125,10 @@ impl Stream {
     /// The person on whose behalf a frame comes.
     async fn behalf(&self, token: &str) -> Result<Caller> {
         if token.is_empty() {
+            // The stream may have been opened long ago; a service's own token was checked by its signature.
+            if self.caller.role() != auth::Role::Service {
+                self.app.authenticator.holder(self.caller.token_hash.clone()).await?;
+            }
             return Ok(self.caller.clone());
         }
         let principal = self.app.authenticator.bearer(token).await?;
@@ -134,7 +142,9 @@ impl Stream {
             Frame::Typing(typing) => typing.case_id.clone(),
             Frame::Subscribe(_) | Frame::Unsubscribe(_) => String::new(),
         };
-        let full = || Error::new(Code::ResourceExhausted, "CONVERSATION_BUSY", "too many frames wait in this conversation; wait for their answers");
+        let full = || {
+            Error::new(Code::ResourceExhausted, "CONVERSATION_BUSY", "too many frames wait in this conversation; wait for their answers")
+        };
         if self.conversations.len() >= MAX_CONVERSATIONS {
             self.conversations.retain(|_, line| line.capacity() < CONVERSATION_ROOM);
             if self.conversations.len() >= MAX_CONVERSATIONS {

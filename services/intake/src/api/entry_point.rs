@@ -42,7 +42,10 @@ pub async fn get(app: &App, request: &GetEntryPointRequest) -> Result<EntryPoint
         contact_reasons: organisation
             .reasons_at(entry_point)
             .into_iter()
-            .map(|reason| ContactReason { contact_reason_id: reason.id.clone(), name: organisation.text(&reason.name, language).to_owned() })
+            .map(|reason| ContactReason {
+                contact_reason_id: reason.id.clone(),
+                name: organisation.text(&reason.name, language).to_owned(),
+            })
             .collect(),
         practice: entry_point.practice,
     })

@@ -28,7 +28,11 @@ pub async fn post(app: &App, caller: &Caller, request: PostNoteRequest) -> Resul
                     return if earlier.text == request.text {
                         Ok(earlier)
                     } else {
-                        Err(Error::new(Code::AlreadyExists, "CLIENT_ID_REUSED", "another note was written under this client_id; make a new one"))
+                        Err(Error::new(
+                            Code::AlreadyExists,
+                            "CLIENT_ID_REUSED",
+                            "another note was written under this client_id; make a new one",
+                        ))
                     };
                 }
                 case.last_note_seq += 1;

@@ -38,7 +38,9 @@ impl App {
                     }
                     let mut case = lock(unit, &caller, caller.rpc, id).await?;
                     let command = match command {
-                        Command::Close { outcome, .. } if caller.role() == auth::Role::Visitor => Command::Close { by: By::Visitor, outcome },
+                        Command::Close { outcome, .. } if caller.role() == auth::Role::Visitor => {
+                            Command::Close { by: By::Visitor, outcome }
+                        }
                         other => other,
                     };
                     let before = case.life.clone();

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use kernel::Id;
 use log::Unit;
+use prost::Message as _;
 use proto::intake::subscribe_response::Event;
 use proto::intake::{Case, Message, SubscribeResponse};
-use prost::Message as _;
 use runtime::Node;
 
 /// How long an open screen counts as open without a new sign.

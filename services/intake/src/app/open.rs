@@ -60,7 +60,11 @@ fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted> {
     violations.optional_text("visitor.external_ref", &visitor.external_ref, MAX_REF);
     violations.check(visitor.visitor_id.is_empty(), "visitor.visitor_id", "is made by intake; leave it empty");
     violations.check(visitor.birth_year == 0 || (1880..=2200).contains(&visitor.birth_year), "visitor.birth_year", "is no year of birth");
-    violations.check(staff || (!visitor.identified && visitor.external_ref.is_empty()), "visitor.identified", "can be vouched for by staff and integrators only");
+    violations.check(
+        staff || (!visitor.identified && visitor.external_ref.is_empty()),
+        "visitor.identified",
+        "can be vouched for by staff and integrators only",
+    );
     let channel = proto::intake::Channel::try_from(request.channel);
     violations.check(channel.is_ok(), "channel", "is unknown");
     violations.check(CaseMode::try_from(request.mode).is_ok(), "mode", "is unknown");
@@ -268,7 +272,12 @@ async fn write(
         entry_point_id: case.entry_point.clone(),
         contact_reason_id: case.reason.clone(),
         for_whom: case.for_whom.into(),
-        answers: wanted.request.answers.iter().map(|answer| Answer { question_id: answer.question_id.clone(), option_id: answer.option_id.clone() }).collect(),
+        answers: wanted
+            .request
+            .answers
+            .iter()
+            .map(|answer| Answer { question_id: answer.question_id.clone(), option_id: answer.option_id.clone() })
+            .collect(),
         age_band: people::age_band(age),
         age: age.unwrap_or(-1),
         channel: proto::intake::Channel::from(case.channel).into(),
@@ -318,5 +327,9 @@ fn closed(opens_at: Option<Time>) -> Error {
     let when = opens_at
         .and_then(|time| jiff::Timestamp::from_microsecond(time.micros()).ok())
         .map_or_else(|| "no next opening is known".to_owned(), |time| format!("it opens at {time}"));
-    Error::new(Code::FailedPrecondition, "ENTRY_POINT_CLOSED", format!("the entry point is closed; {when}; set leave_message to leave a message"))
+    Error::new(
+        Code::FailedPrecondition,
+        "ENTRY_POINT_CLOSED",
+        format!("the entry point is closed; {when}; set leave_message to leave a message"),
+    )
 }

@@ -75,7 +75,9 @@ impl Openings {
         let answer = self.client.clone().list_openings(request).await.map_err(|status| rpc::status::error(&status))?.into_inner();
         let mut spans = Vec::with_capacity(answer.openings.len());
         for span in &answer.openings {
-            if let (Some(from), Some(to)) = (proto::from_timestamp("from", span.from.as_ref())?, proto::from_timestamp("to", span.to.as_ref())?) {
+            if let (Some(from), Some(to)) =
+                (proto::from_timestamp("from", span.from.as_ref())?, proto::from_timestamp("to", span.to.as_ref())?)
+            {
                 spans.push((from, to));
             }
         }

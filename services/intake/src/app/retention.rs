@@ -40,7 +40,9 @@ impl Fire for Retention {
             if kind != ERASE {
                 return Ok(());
             }
-            let Some(case) = cases::lock(unit, key).await?.filter(|case| !case.erased && case.life.closed_at.is_some()) else { return Ok(()) };
+            let Some(case) = cases::lock(unit, key).await?.filter(|case| !case.erased && case.life.closed_at.is_some()) else {
+                return Ok(());
+            };
             messages::erase(unit, case.id).await?;
             if cases::erase(unit, &case).await? {
                 tokens::forget_visitor(unit, &case.organisation, case.visitor).await?;

@@ -37,8 +37,15 @@ pub enum By {
 pub enum Command {
     /// Somebody writes.
     Post(Sender),
-    SetMode { mode: Mode, state: State, due_at: Option<Time> },
-    Close { by: By, outcome: Outcome },
+    SetMode {
+        mode: Mode,
+        state: State,
+        due_at: Option<Time>,
+    },
+    Close {
+        by: By,
+        outcome: Outcome,
+    },
     Reopen,
     Rate(i32),
     /// What routing and triage say.
@@ -47,7 +54,9 @@ pub enum Command {
     OfferEnded,
     Assigned(String),
     Released,
-    Triaged { severity: Severity },
+    Triaged {
+        severity: Severity,
+    },
 }
 
 fn refuse(reason: &'static str, message: &str) -> Error {

@@ -127,7 +127,11 @@ impl Stored {
             for_whom: self.for_whom.into(),
             contact_reason_id: self.reason.clone(),
             catalogue_version: self.catalogue_version as u32,
-            answers: self.answers.iter().map(|(question_id, option_id)| Answer { question_id: question_id.clone(), option_id: option_id.clone() }).collect(),
+            answers: self
+                .answers
+                .iter()
+                .map(|(question_id, option_id)| Answer { question_id: question_id.clone(), option_id: option_id.clone() })
+                .collect(),
             mode: self.life.mode.to_wire(),
             state: self.life.state.to_wire(),
             severity: self.life.severity.map_or(intake::Severity::Unspecified, Into::into).into(),
@@ -267,7 +271,8 @@ pub async fn lock(unit: &mut Unit<'_>, id: Id) -> Result<Option<Stored>> {
 }
 
 pub async fn by_phrase(db: &Db, phrase_hash: Vec<u8>) -> Result<Option<Stored>> {
-    let sql = format!("SELECT {COLUMNS} FROM cases c JOIN visitor v ON v.visitor_id = c.visitor_id WHERE c.phrase_hash = $1 AND NOT c.erased");
+    let sql =
+        format!("SELECT {COLUMNS} FROM cases c JOIN visitor v ON v.visitor_id = c.visitor_id WHERE c.phrase_hash = $1 AND NOT c.erased");
     db.row(sql, args![phrase_hash]).await?.as_ref().map(read).transpose()
 }
 

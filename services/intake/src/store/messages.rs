@@ -112,13 +112,16 @@ pub async fn insert_note(unit: &mut Unit<'_>, case: Id, seq: i64, worker: &str, 
 }
 
 pub async fn notes(db: &Db, case: Id) -> Result<Vec<Note>> {
-    let rows = db.rows("SELECT case_id, seq, client_id, worker, body, created_at FROM note WHERE case_id = $1 ORDER BY seq", args![case]).await?;
+    let rows =
+        db.rows("SELECT case_id, seq, client_id, worker, body, created_at FROM note WHERE case_id = $1 ORDER BY seq", args![case]).await?;
     rows.iter().map(read_note).collect()
 }
 
 /// Erases the text of a case's messages and notes; their rows and numbers stay.
 pub async fn erase(unit: &mut Unit<'_>, case: Id) -> Result<()> {
-    unit.tx.exec("UPDATE message SET body = '', sender = '', client_id = CAST(seq AS TEXT), erased = TRUE WHERE case_id = $1", args![case]).await?;
+    unit.tx
+        .exec("UPDATE message SET body = '', sender = '', client_id = CAST(seq AS TEXT), erased = TRUE WHERE case_id = $1", args![case])
+        .await?;
     unit.tx.exec("UPDATE note SET body = '', client_id = CAST(seq AS TEXT) WHERE case_id = $1", args![case]).await?;
     Ok(())
 }
@@ -133,4 +136,3 @@ pub async fn last_seqs(db: &Db, cases: &[Id]) -> Result<Vec<(Id, i64)>> {
         .await?;
     rows.iter().map(|row| Ok((row.id(0)?, row.int(1)?))).collect()
 }
-

@@ -34,7 +34,8 @@ pub async fn find(db: &Db, hash: &[u8], now: Time) -> Result<Option<Token>> {
         .await?;
     let Some(row) = row else { return Ok(None) };
     let role = Role::from_code(&row.text(0)?).ok_or_else(|| Error::internal("a token has an unknown role"))?;
-    let clinics = serde_json::from_str(&row.text(3)?).map_err(|error| Error::internal(format!("a token's clinics cannot be read: {error}")))?;
+    let clinics =
+        serde_json::from_str(&row.text(3)?).map_err(|error| Error::internal(format!("a token's clinics cannot be read: {error}")))?;
     Ok(Some(Token { principal: Principal { role, id: row.text(1)?, organisation: row.text(2)?, clinics }, expires_at: row.time(4)? }))
 }
 
@@ -42,7 +43,8 @@ pub async fn find(db: &Db, hash: &[u8], now: Time) -> Result<Option<Token>> {
 pub async fn bearer(unit: &mut Unit<'_>, token_id: Id) -> Result<Option<(String, Vec<String>)>> {
     let row = unit.tx.row("SELECT organisation, clinics FROM access_token WHERE token_id = $1 FOR UPDATE", args![token_id]).await?;
     let Some(row) = row else { return Ok(None) };
-    let clinics = serde_json::from_str(&row.text(1)?).map_err(|error| Error::internal(format!("a token's clinics cannot be read: {error}")))?;
+    let clinics =
+        serde_json::from_str(&row.text(1)?).map_err(|error| Error::internal(format!("a token's clinics cannot be read: {error}")))?;
     Ok(Some((row.text(0)?, clinics)))
 }
 

@@ -54,7 +54,12 @@ impl Api {
                     may_claim(&desk.region, &caller, &row)?;
                     presence::lock(desk.unit.tx, &[worker.as_str()]).await?;
                     desk.count_claimed(&mut row).await?;
-                    desk.perform(&mut row, decision, Note { how: "claimed", why: "the worker took it from the list".to_owned(), ..Note::default() }).await?;
+                    desk.perform(
+                        &mut row,
+                        decision,
+                        Note { how: "claimed", why: "the worker took it from the list".to_owned(), ..Note::default() },
+                    )
+                    .await?;
                     desk.unit.audit(case, &row.scope());
                     let answer = ClaimCaseResponse { case_id: case.to_string(), assigned_at: Some(proto::timestamp(desk.now())) };
                     desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;

@@ -37,7 +37,8 @@ impl Api {
                     caller.check("case", &row.resource())?;
                     // A leader gives it back for whoever has it.
                     let worker = row.case.holder().unwrap_or(&caller.principal.id).to_owned();
-                    let why = if worker == caller.principal.id { "the worker gave it back" } else { "a leader gave it back for the worker" };
+                    let why =
+                        if worker == caller.principal.id { "the worker gave it back" } else { "a leader gave it back for the worker" };
                     desk.act(&mut row, &Command::Release { worker }, Note { why: why.to_owned(), ..Note::default() }).await?;
                     desk.unit.audit(case, &row.scope());
                     let answer = ReleaseCaseResponse {};

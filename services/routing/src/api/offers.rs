@@ -3,7 +3,9 @@
 use auth::Resource;
 use kernel::error::Violations;
 use kernel::{Id, Result};
-use proto::routing::{AcceptOfferRequest, AcceptOfferResponse, DeclineOfferRequest, DeclineOfferResponse, ListOffersRequest, ListOffersResponse, Offer};
+use proto::routing::{
+    AcceptOfferRequest, AcceptOfferResponse, DeclineOfferRequest, DeclineOfferResponse, ListOffersRequest, ListOffersResponse, Offer,
+};
 use rpc::Caller;
 use rpc::caller::reply;
 use tonic::{Request, Response};
@@ -74,7 +76,8 @@ impl Api {
                         }
                     }
                     let how = if handed_over { "transferred" } else { "accepted" };
-                    desk.perform(&mut row, decision, Note { how, why: "the worker accepted the offer".to_owned(), ..Note::default() }).await?;
+                    desk.perform(&mut row, decision, Note { how, why: "the worker accepted the offer".to_owned(), ..Note::default() })
+                        .await?;
                     desk.unit.audit(case, &row.scope());
                     let answer = AcceptOfferResponse { case_id: case.to_string(), assigned_at: Some(proto::timestamp(desk.now())) };
                     desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;

@@ -1,7 +1,7 @@
 //! GetPosition.
 
-use kernel::error::Violations;
 use kernel::Result;
+use kernel::error::Violations;
 use proto::routing::{GetPositionRequest, GetPositionResponse};
 use tonic::{Request, Response};
 
@@ -33,9 +33,11 @@ impl Api {
         }
         let limit = queue.map_or(u32::MAX, |(_, queue)| queue.max_overtakes);
         let place = position(&waiting, limit, id).unwrap_or(waiting.len().max(1));
-        let mut answer = GetPositionResponse { waiting: true, position: u32::try_from(place).unwrap_or(u32::MAX), ..GetPositionResponse::default() };
+        let mut answer =
+            GetPositionResponse { waiting: true, position: u32::try_from(place).unwrap_or(u32::MAX), ..GetPositionResponse::default() };
         if let Some((organisation, queue)) = queue {
-            let workers: Vec<&str> = organisation.workers.iter().filter(|worker| worker.answers(queue)).map(|worker| worker.id.as_str()).collect();
+            let workers: Vec<&str> =
+                organisation.workers.iter().filter(|worker| worker.answers(queue)).map(|worker| worker.id.as_str()).collect();
             let there = presence::list(self.app.node.db(), &workers).await?;
             let cost = Costs::default().of(row.case.needs.channel).max(1);
             let places: u32 = there.values().filter(|one| one.present).map(|one| one.capacity / cost).sum();

@@ -38,7 +38,11 @@ impl Api {
         let once = caller.once(&request.request_id, &request)?;
         let mut found = Violations::default();
         found.check(request.capacity <= MAX_CAPACITY, "capacity", "is more than 1000 points");
-        found.check(request.hold_seconds <= MAX_HOLD, "hold_seconds", "is more than 43,200 s; presence must be renewed at least twice a day");
+        found.check(
+            request.hold_seconds <= MAX_HOLD,
+            "hold_seconds",
+            "is more than 43,200 s; presence must be renewed at least twice a day",
+        );
         found.done()?;
         let hold = if request.hold_seconds == 0 { PRESENCE } else { Duration::from_secs(u64::from(request.hold_seconds)) };
         let (worker, organisation) = (caller.principal.id.clone(), caller.principal.organisation.clone());

@@ -30,7 +30,8 @@ impl Desk<'_, '_> {
                     // Who is told of the queueing is told of the severity with it.
                     if !was_pending && !queues_again && row.case.state != State::Done {
                         self.stir(&row.case.needs.queue.clone());
-                        self.record(row, "severity", "", format!("triage changed the severity from {from} to {to}"), &Note::default()).await?;
+                        self.record(row, "severity", "", format!("triage changed the severity from {from} to {to}"), &Note::default())
+                            .await?;
                     }
                 }
                 Effect::Offered(offer) => self.offered(row, &offer, &note).await?,

@@ -51,7 +51,8 @@ pub fn reachable(needs: &Needs, candidates: &[Candidate]) -> Needs {
         needs.profession = Profession::Any;
     }
     needs.language = needs.language.filter(|language| {
-        all.iter().any(|c| c.languages.contains(language) && (needs.profession == Profession::Any || c.professions.contains(&needs.profession)))
+        all.iter()
+            .any(|c| c.languages.contains(language) && (needs.profession == Profession::Any || c.professions.contains(&needs.profession)))
     });
     needs
 }
@@ -117,7 +118,8 @@ pub fn plan(cases: &[Case], candidates: &[Candidate], costs: &Costs, now: Time, 
         left.retain(|case| case.waiting.case != id);
         paused.remove(&id);
     }
-    let offered: BTreeSet<Id> = steps.iter().filter_map(|step| if let Step::Offer { case, .. } = step { Some(*case) } else { None }).collect();
+    let offered: BTreeSet<Id> =
+        steps.iter().filter_map(|step| if let Step::Offer { case, .. } = step { Some(*case) } else { None }).collect();
     // What was paused early in the loop may since have lost the worker who could be asked again; the pause does no harm.
     for case in cases.iter().filter(|case| new.contains(&case.waiting.case) && !offered.contains(&case.waiting.case)) {
         if !paused.contains_key(&case.waiting.case) {

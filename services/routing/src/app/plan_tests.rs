@@ -54,7 +54,9 @@ fn after_everybody_has_turned_it_down_comes_a_pause_and_then_a_new_round() {
     let mut one = case(1, "q", Severity::Soon);
     one.excluded.insert("eva".into());
     let candidates = [worker("eva", &["q"], 100)];
-    assert!(matches!(&run(std::slice::from_ref(&one), &candidates)[..], [Step::Pause { verdicts, .. }] if verdicts[0].why == Reason::Excluded));
+    assert!(
+        matches!(&run(std::slice::from_ref(&one), &candidates)[..], [Step::Pause { verdicts, .. }] if verdicts[0].why == Reason::Excluded)
+    );
     one.again_at = Some(NOW);
     assert!(matches!(&run(&[one], &candidates)[..], [Step::Offer { started_over: true, .. }]));
 }

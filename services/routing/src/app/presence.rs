@@ -22,9 +22,9 @@ impl Desk<'_, '_> {
     /// A worker says whether they take cases, for how many points (0: the worker's own), and for how long.
     pub async fn set_presence(&mut self, worker: &str, present: bool, capacity: u32, hold: Duration) -> Result<Presence> {
         let region = self.region.clone();
-        let (organisation, described) = region
-            .worker(worker)
-            .ok_or_else(|| Error::precondition("WORKER_UNKNOWN", "the region's description has no such worker; ask for being added to it"))?;
+        let (organisation, described) = region.worker(worker).ok_or_else(|| {
+            Error::precondition("WORKER_UNKNOWN", "the region's description has no such worker; ask for being added to it")
+        })?;
         self.lock_queues(&roster::queues_of(&region, worker)).await?;
         let before = presence::lock(self.unit.tx, &[worker]).await?.remove(worker);
         let now = self.unit.now;

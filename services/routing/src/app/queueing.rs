@@ -40,14 +40,19 @@ impl Desk<'_, '_> {
             return self.triaged(&mut row, &verdict).await;
         }
         if row.case.needs.queue.is_empty() {
-            let untriaged = Verdict { severity: Severity::Urgent, profession: row.case.needs.profession, queue: String::new(), lowered: false };
+            let untriaged =
+                Verdict { severity: Severity::Urgent, profession: row.case.needs.profession, queue: String::new(), lowered: false };
             match self.queue_of(&row, &untriaged) {
                 Some(queue) => row.case.needs.queue = queue,
                 None => return self.put_off(&mut row, None).await,
             }
         }
         let Ok(decision) = decide(&row.case, &Command::TriageLate, self.unit.now) else { return Ok(()) };
-        let why = format!("triage did not answer within {} s, so it waits as {} for a person to look at", TRIAGE_DEADLINE.as_secs(), decision.case.severity);
+        let why = format!(
+            "triage did not answer within {} s, so it waits as {} for a person to look at",
+            TRIAGE_DEADLINE.as_secs(),
+            decision.case.severity
+        );
         self.perform(&mut row, decision, Note { why, ..Note::default() }).await
     }
 

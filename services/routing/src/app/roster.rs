@@ -51,16 +51,21 @@ pub fn push_queue<'r>(region: &'r Region, id: &str) -> Option<(&'r Organisation,
 
 /// The queue of a case: the one that a rule named, if it is the organisation's, else the one of the entry point for the
 /// profession, else any of the clinic, else any of the organisation. None only if the organisation has no queue here (yet).
-pub fn queue_for(region: &Region, organisation: &str, clinic: &str, entry_point: &str, named: &str, profession: Profession) -> Option<String> {
+pub fn queue_for(
+    region: &Region,
+    organisation: &str,
+    clinic: &str,
+    entry_point: &str,
+    named: &str,
+    profession: Profession,
+) -> Option<String> {
     let organisation = region.organisation(organisation)?;
     let named = Some(named).filter(|id| !id.is_empty());
     let by_door = match organisation.entry_point(entry_point) {
         Some(door) => organisation.queue_for(door, named, profession),
         None => named.and_then(|id| organisation.queue(id)),
     };
-    let queue = by_door
-        .or_else(|| organisation.queues.iter().find(|queue| queue.clinic == clinic))
-        .or_else(|| organisation.queues.first());
+    let queue = by_door.or_else(|| organisation.queues.iter().find(|queue| queue.clinic == clinic)).or_else(|| organisation.queues.first());
     queue.map(|queue| queue.id.clone())
 }
 

@@ -54,12 +54,18 @@ impl Desk<'_, '_> {
         if cases::peek(self.unit.tx, id).await?.is_some() {
             return Ok(());
         }
+        verdicts::meet(self.unit.tx, id).await?;
         let now = self.now();
         let channel = opened.channel().known().unwrap_or(Channel::Chat);
         let asynchronous = opened.mode() == CaseMode::Asynchronous;
         let (organisation, clinic, door) = (&event.organisation_id, &event.clinic_id, &opened.entry_point_id);
         let queue = roster::queue_for(&self.region, organisation, clinic, door, "", Profession::Any).unwrap_or_default();
-        let needs = Needs { queue, channel: points_as(channel, asynchronous), profession: Profession::Any, language: Language::from_code(&opened.language) };
+        let needs = Needs {
+            queue,
+            channel: points_as(channel, asynchronous),
+            profession: Profession::Any,
+            language: Language::from_code(&opened.language),
+        };
         let since = proto::from_timestamp("occurred_at", event.occurred_at.as_ref())?.unwrap_or(now).min(now);
         let deadline = now + TRIAGE_DEADLINE;
         // The mildest, so that triage's verdict, which can only raise it, holds as it is.

@@ -41,7 +41,15 @@ impl Handler for Triage {
             let mut desk = self.0.open(unit);
             match desk.case(case).await? {
                 Some(mut row) => desk.triaged(&mut row, &verdict).await?,
-                None => verdicts::keep(desk.unit.tx, case, &verdict).await?,
+                None => {
+                    verdicts::keep(desk.unit.tx, case, &verdict).await?;
+                    // The opening may have been committed while we waited to keep it.
+                    if let Some(mut row) = desk.case(case).await? {
+                        if let Some(verdict) = verdicts::take(desk.unit.tx, case).await? {
+                            desk.triaged(&mut row, &verdict).await?;
+                        }
+                    }
+                }
             }
             desk.settle().await
         })

@@ -86,7 +86,13 @@ impl CaseRow {
 
     /// For the queue's order.
     pub fn waiting(&self) -> Waiting {
-        Waiting { case: self.id, severity: self.case.severity, since: self.case.since, overtaken: self.overtaken, needs: self.case.needs.clone() }
+        Waiting {
+            case: self.id,
+            severity: self.case.severity,
+            since: self.case.since,
+            overtaken: self.overtaken,
+            needs: self.case.needs.clone(),
+        }
     }
 
     /// The same as [`peek`] answers.
@@ -184,7 +190,10 @@ pub async fn queued(db: &Db, queue: &str) -> Result<Vec<CaseRow>> {
 /// Live cases that a worker holds.
 pub async fn live_of(tx: &mut Tx, worker: &str) -> Result<Vec<Id>> {
     let rows = tx
-        .rows("SELECT case_id FROM routing_case WHERE holder = $1 AND status = 'assigned' AND asynchronous = FALSE ORDER BY case_id", args![worker])
+        .rows(
+            "SELECT case_id FROM routing_case WHERE holder = $1 AND status = 'assigned' AND asynchronous = FALSE ORDER BY case_id",
+            args![worker],
+        )
         .await?;
     rows.iter().map(|row| row.id(0)).collect()
 }

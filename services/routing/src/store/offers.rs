@@ -49,7 +49,8 @@ pub async fn case_of(tx: &mut Tx, offer: Id) -> Result<Option<Id>> {
 
 /// The open offers to a worker: (offer, case).
 pub async fn open_to(tx: &mut Tx, worker: &str) -> Result<Vec<(Id, Id)>> {
-    let rows = tx.rows("SELECT offer_id, case_id FROM offer WHERE worker = $1 AND ended_at IS NULL ORDER BY case_id", args![worker]).await?;
+    let rows =
+        tx.rows("SELECT offer_id, case_id FROM offer WHERE worker = $1 AND ended_at IS NULL ORDER BY case_id", args![worker]).await?;
     rows.iter().map(|row| Ok((row.id(0)?, row.id(1)?))).collect()
 }
 

@@ -26,11 +26,29 @@ pub async fn keep(tx: &mut Tx, case: Id, verdict: &Verdict) -> Result<()> {
     Ok(())
 }
 
+/// Keeps the place of a verdict until the transaction ends. Opening and verdict come by two ways at once, and neither would see
+/// the other's row before its commit: so one waits here for the other.
+pub async fn meet(tx: &mut Tx, case: Id) -> Result<()> {
+    tx.exec(
+        "INSERT INTO early_verdict (case_id, severity, profession, queue, lowered) VALUES ($1,$2,'','',FALSE) ON CONFLICT (case_id) DO NOTHING",
+        args![case, NONE_YET],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The severity of a place that holds no verdict.
+const NONE_YET: i64 = -1;
+
 /// The verdict that was kept, which is then forgotten.
 pub async fn take(tx: &mut Tx, case: Id) -> Result<Option<Verdict>> {
     let Some(row) = tx.row("SELECT severity, profession, queue, lowered FROM early_verdict WHERE case_id = $1", args![case]).await? else {
         return Ok(None);
     };
+    if row.int(0)? == NONE_YET {
+        tx.exec("DELETE FROM early_verdict WHERE case_id = $1", args![case]).await?;
+        return Ok(None);
+    }
     let severity = usize::try_from(row.int(0)?).ok().and_then(|at| Severity::ALL.get(at)).copied();
     let (Some(severity), Some(profession)) = (severity, Profession::from_code(&row.text(1)?)) else {
         return Err(Error::internal("a stored verdict is unknown"));

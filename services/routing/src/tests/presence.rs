@@ -91,7 +91,10 @@ async fn a_worker_whom_the_region_does_not_know_cannot_be_present() {
     let suite = Suite::new().await;
     for stranger in [principal(Role::Worker, "sjukvard", "nobody", &["ett"]), principal(Role::Worker, "annan", "anna", &["bortom"])] {
         let message = wire::SetPresenceRequest { present: true, ..Default::default() };
-        assert_eq!(refusal(suite.api.set_presence(from(stranger, "SetPresence", message)).await), (Code::FailedPrecondition, "WORKER_UNKNOWN"));
+        assert_eq!(
+            refusal(suite.api.set_presence(from(stranger, "SetPresence", message)).await),
+            (Code::FailedPrecondition, "WORKER_UNKNOWN")
+        );
     }
     for (capacity, hold_seconds) in [(5000, 0), (0, 50_000)] {
         let message = wire::SetPresenceRequest { present: true, capacity, hold_seconds, ..Default::default() };

@@ -67,7 +67,8 @@ async fn p18_two_replicas_never_give_one_case_to_two_nor_too_much_to_one() {
     assert!(held.values().all(|count| *count <= 3), "90 points hold three chats: {held:?}");
     for round in 0..CASES {
         for n in (0..CASES).filter(|n| n % 4 != 0 && (n + round) % 3 == 0) {
-            let holder = suite.app.node.db().row("SELECT holder FROM routing_case WHERE case_id = $1", store::args![case(n)]).await.unwrap();
+            let holder =
+                suite.app.node.db().row("SELECT holder FROM routing_case WHERE case_id = $1", store::args![case(n)]).await.unwrap();
             if !holder.unwrap().text(0).unwrap().is_empty() {
                 suite.close(n).await;
             }

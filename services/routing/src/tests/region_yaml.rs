@@ -52,10 +52,7 @@ organisations:
 pub async fn apply(node: &Node) {
     let document = region::parse("prov.yaml", YAML).unwrap_or_else(|findings| panic!("{findings:?}"));
     let config = Config { nodes: BTreeMap::from([("routing", node.clone())]) };
-    let message = ApplyRegionRequest {
-        service: "routing".into(),
-        region_json: serde_json::to_string(&document.region).unwrap(),
-    };
+    let message = ApplyRegionRequest { service: "routing".into(), region_json: serde_json::to_string(&document.region).unwrap() };
     let mut request = Request::new(message);
     request.extensions_mut().insert(Caller {
         principal: super::principal(Role::Operator, "", "operator", &[]),

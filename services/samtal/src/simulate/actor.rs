@@ -13,9 +13,7 @@ use proto::access::{IssueTokenRequest, Principal, PrincipalKind};
 use proto::intake::case_service_client::CaseServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
 use proto::intake::subscribe_response::Event;
-use proto::intake::{
-    CloseCaseRequest, OpenCaseRequest, PostMessageRequest, RateCaseRequest, SubscribeRequest, Visitor,
-};
+use proto::intake::{CloseCaseRequest, OpenCaseRequest, PostMessageRequest, RateCaseRequest, SubscribeRequest, Visitor};
 use proto::routing::routing_service_client::RoutingServiceClient;
 use proto::routing::{AcceptOfferRequest, DeclineOfferRequest, SetPresenceRequest};
 use proto::scheduling::scheduling_service_client::SchedulingServiceClient;
@@ -142,7 +140,12 @@ impl Actors {
                     Code::FailedPrecondition | Code::NotFound | Code::AlreadyExists => {
                         return Ok(Step::Refused(rpc::status::reason(&status).unwrap_or_default()));
                     }
-                    Code::Unavailable | Code::Aborted | Code::DeadlineExceeded | Code::Unknown | Code::Cancelled | Code::ResourceExhausted
+                    Code::Unavailable
+                    | Code::Aborted
+                    | Code::DeadlineExceeded
+                    | Code::Unknown
+                    | Code::Cancelled
+                    | Code::ResourceExhausted
                         if started.elapsed() < PATIENCE =>
                     {
                         self.ledger.retries.fetch_add(1, Ordering::Relaxed);

@@ -44,7 +44,8 @@ impl Findings {
 /// Reads back cases, messages and bookings through the public API.
 pub async fn check(actors: &Arc<Actors>, entries: &BTreeMap<String, Entry>, since: kernel::Time) -> Result<Findings> {
     let mut findings = cases(actors, entries, since).await?;
-    let mut checks = futures::stream::iter(entries.iter().enumerate().map(|(number, (case, entry))| one(actors, number, case, entry))).buffer_unordered(16);
+    let mut checks = futures::stream::iter(entries.iter().enumerate().map(|(number, (case, entry))| one(actors, number, case, entry)))
+        .buffer_unordered(16);
     while let Some(found) = checks.next().await {
         findings.add(&found?);
     }

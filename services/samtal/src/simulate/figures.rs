@@ -78,7 +78,12 @@ fn calendar_year(time: Time) -> Option<i32> {
 pub fn told(report: &GetReportResponse) -> Figures {
     Figures {
         cases: report.cases,
-        cases_per_clinic: report.clinics.iter().filter(|clinic| clinic.cases > 0).map(|clinic| (clinic.clinic_id.clone(), clinic.cases)).collect(),
+        cases_per_clinic: report
+            .clinics
+            .iter()
+            .filter(|clinic| clinic.cases > 0)
+            .map(|clinic| (clinic.clinic_id.clone(), clinic.cases))
+            .collect(),
         unique_contact_reasons: report.unique_contact_reasons,
         age_bands: report.age_bands.iter().filter(|band| band.cases > 0).map(|band| (band.from_age, band.cases)).collect(),
         rated: report.rated,

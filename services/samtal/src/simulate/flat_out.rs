@@ -46,7 +46,13 @@ fn channel() -> (mpsc::UnboundedSender<Offer>, Option<mpsc::UnboundedReceiver<Of
     (sender, Some(receiver))
 }
 
-pub async fn play(actors: &Arc<Actors>, plan: Vec<Planned>, workers: &[(String, String)], clock: &Clock, progress: &Progress) -> Result<()> {
+pub async fn play(
+    actors: &Arc<Actors>,
+    plan: Vec<Planned>,
+    workers: &[(String, String)],
+    clock: &Clock,
+    progress: &Progress,
+) -> Result<()> {
     let offers = Arc::new(Offers::default());
     follow(actors, offers.clone()).await?;
     let workers: std::collections::BTreeSet<&String> = workers.iter().map(|(worker, _)| worker).collect();

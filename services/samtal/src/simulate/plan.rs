@@ -32,7 +32,8 @@ const ANSWERS: [&str; 6] = [
     "Då föreslår jag att vi ses på mottagningen.",
     "Tack, då avslutar vi för i dag. Hör av dig igen om det blir sämre.",
 ];
-const REPLIES: [&str; 5] = ["Några dagar nu.", "Nej, inte ännu.", "Ja, det stämmer.", "Tack, det låter bra.", "Då vet jag, tack för hjälpen!"];
+const REPLIES: [&str; 5] =
+    ["Några dagar nu.", "Nej, inte ännu.", "Ja, det stämmer.", "Tack, det låter bra.", "Då vet jag, tack för hjälpen!"];
 
 /// How a visitor comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +153,10 @@ fn one(number: usize, hours: &Hours, arrives: Time, reason: &str, random: &mut R
     // A left message comes in the evening.
     let arrives = if how == How::LeftMessage { after_closing(hours, arrives) } else { arrives };
     let pause = |random: &mut Random, low: u64, high: u64| Duration::from_secs(random.between(low, high) * GRID);
-    let patience = (how == How::Anonymous && random.chance(6)).then(|| pause(random, 1, 4));
+    // Between two steps of the grid, so that nobody leaves in the very moment in which a worker accepts.
+    let patience = (how == How::Anonymous && random.chance(6)).then(|| pause(random, 1, 4) + Duration::from_secs(GRID / 2));
+    // Half of those who would leave come to a worker whose hands are full.
+    let slow = patience.filter(|_| random.chance(50)).map(|patience| patience + Duration::from_secs(GRID));
     let turns = random.between(2, 7);
     let mut messages = Vec::new();
     for turn in 0..turns {
@@ -178,7 +182,7 @@ fn one(number: usize, hours: &Hours, arrives: Time, reason: &str, random: &mut R
         language: if text.starts_with("Hello") { "en" } else { "sv" },
         text,
         patience,
-        reaction: pause(random, 0, 1),
+        reaction: slow.unwrap_or_else(|| pause(random, 0, 1)),
         first_offer,
         messages,
         books,

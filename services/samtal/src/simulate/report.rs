@@ -58,7 +58,11 @@ impl Outcome {
         for difference in &self.differences {
             let _ = writeln!(text, "counted differently: {difference}");
         }
-        let _ = write!(text, "{} calls, {} repeated for want of an answer, {:.1} s, seed {}", self.calls, self.retries, self.seconds, self.seed);
+        let _ = write!(
+            text,
+            "{} calls, {} repeated for want of an answer, {:.1} s, seed {}",
+            self.calls, self.retries, self.seconds, self.seed
+        );
         text
     }
 }

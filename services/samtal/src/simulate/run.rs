@@ -8,8 +8,8 @@ use auth::Secret;
 use bus::Bus;
 use ephemeral::Ephemeral;
 use kernel::{Clock, Error, Result, Time};
-use proto::config::config_service_client::ConfigServiceClient;
 use proto::config::ExportRegionRequest;
+use proto::config::config_service_client::ConfigServiceClient;
 use proto::insights::GetReportRequest;
 use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::scheduling::scheduling_service_client::SchedulingServiceClient;
@@ -110,7 +110,12 @@ pub async fn run(settings: &Settings) -> Result<Outcome> {
 
 /// Each worker with the clinic where they work.
 fn workers(organisation: &Organisation) -> Vec<(String, String)> {
-    organisation.workers.iter().filter(|worker| worker.role == region::Role::Worker).flat_map(|worker| worker.clinics.iter().map(|clinic| (worker.id.clone(), clinic.clone()))).collect()
+    organisation
+        .workers
+        .iter()
+        .filter(|worker| worker.role == region::Role::Worker)
+        .flat_map(|worker| worker.clinics.iter().map(|clinic| (worker.id.clone(), clinic.clone())))
+        .collect()
 }
 
 /// Adds the organisation to what the suite has.
@@ -119,7 +124,8 @@ async fn apply(address: &str, operator: &str, organisation: Organisation) -> Res
     let request = ExportRegionRequest { service: "intake".to_owned() };
     let mut config = ConfigServiceClient::new(client.clone()).max_decoding_message_size(runtime::MAX_RESPONSE);
     let json = config.export_region(request).await.map_err(|status| rpc::status::error(&status))?.into_inner().region_json;
-    let before: Region = serde_json::from_str(&json).map_err(|error| Error::internal(format!("the suite's region cannot be read: {error}")))?;
+    let before: Region =
+        serde_json::from_str(&json).map_err(|error| Error::internal(format!("the suite's region cannot be read: {error}")))?;
     let document = crate::apply::document_of(places::with(before, organisation))?;
     crate::apply::apply(&client, &document, false).await.map(drop)
 }
@@ -140,10 +146,7 @@ async fn hours(actors: &Actors, organisation: &Organisation, end: Time) -> Resul
         let request = ListOpeningsRequest { calendar_id: door.calendar.clone(), window: Some(window) };
         let mut scheduling = SchedulingServiceClient::new(actors.integrator(0)?);
         let openings = scheduling.list_openings(request).await.map_err(|status| rpc::status::error(&status))?.into_inner().openings;
-        let open = openings
-            .iter()
-            .map(|span| (super::ledger::time(span.from.as_ref()), super::ledger::time(span.to.as_ref())))
-            .collect();
+        let open = openings.iter().map(|span| (super::ledger::time(span.from.as_ref()), super::ledger::time(span.to.as_ref()))).collect();
         all.push(Hours { entry_point: door.id.clone(), clinic: door.clinic.clone(), open });
     }
     Ok(all)

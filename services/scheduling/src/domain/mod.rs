@@ -1,6 +1,5 @@
 //! When a door is open, what can be booked, and who has booked it. Pure: no IO, no clock, no randomness.
 
-pub mod admission;
 pub mod booking;
 pub mod holidays;
 pub mod hours;

@@ -1,0 +1,75 @@
+//! Each port's conformance suite on the real servers; the embedded implementations run theirs beside their code.
+
+use bus::Bus;
+use ephemeral::Ephemeral;
+use kernel::Clock;
+use samtal_tests::servers::{Nats, Redis, shared_redis};
+use samtal_tests::suite::eventually;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nats_is_a_bus() {
+    let nats = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
+    let a = Bus::connect(&nats.url(), "a").await.unwrap();
+    let b = Bus::connect(&nats.url(), "b").await.unwrap();
+    bus::conformance::run(&a, &b, "conformance", "nats").await;
+    // Again after a crash, and after the loss of all that it had stored.
+    let server = nats.clone();
+    tokio::task::spawn_blocking(move || server.restart()).await.unwrap();
+    eventually("both are back", async || (a.is_connected() && b.is_connected()).then_some(())).await;
+    bus::conformance::run(&a, &b, "crash", "crash").await;
+    let server = nats.clone();
+    tokio::task::spawn_blocking(move || {
+        server.kill();
+        server.delete_store();
+        server.restart();
+    })
+    .await
+    .unwrap();
+    eventually("a batch is taken again", async || a.publish_log("probe", 0, "probe-1", bytes::Bytes::from_static(b"x")).await.ok()).await;
+    bus::conformance::run(&a, &b, "loss", "loss").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_an_ephemeral_store() {
+    let url = tokio::task::spawn_blocking(|| shared_redis().url()).await.unwrap();
+    let clock = Clock::system();
+    let ephemeral = Ephemeral::connect(&url, clock.clone()).await.unwrap();
+    ephemeral::conformance::run(&ephemeral, &clock).await;
+}
+
+/// P8: while Redis is away its callers go on, with nobody present and limits that still hold; when it is back, so is all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn p8_redis_may_go_and_come_back() {
+    let redis = Arc::new(tokio::task::spawn_blocking(Redis::start).await.unwrap());
+    let clock = Clock::system();
+    let ephemeral = Ephemeral::connect(&redis.url(), clock.clone()).await.unwrap();
+    ephemeral.set_present("somebody", Duration::from_secs(3600)).await;
+    assert!(ephemeral.is_present("somebody").await);
+    redis.kill();
+    let calls = async {
+        ephemeral.set_present("somebody", Duration::from_secs(60)).await;
+        ephemeral.is_present("somebody").await;
+        ephemeral.put_ticket("ticket", "value", Duration::from_secs(60)).await;
+        ephemeral.take_ticket("ticket").await;
+        let mut refused = 0;
+        for _ in 0..50 {
+            refused += usize::from(ephemeral.allow("limit", 5, Duration::from_secs(3600)).await.is_err());
+        }
+        refused
+    };
+    let refused = tokio::time::timeout(Duration::from_secs(20), calls).await.expect("no call hangs without Redis");
+    assert!((1..=45).contains(&refused), "a limit holds without Redis too, and lets some through: {refused} of 50 were refused");
+    let server = redis.clone();
+    tokio::task::spawn_blocking(move || server.restart()).await.unwrap();
+    eventually("Redis is used again", async || {
+        ephemeral.set_present("back", Duration::from_secs(3600)).await;
+        redis.command(&["DBSIZE"]).trim_start_matches(':').parse::<u32>().ok().filter(|keys| *keys > 0)
+    })
+    .await;
+    eventually("it conforms again", async || ephemeral.is_present("back").await.then_some(())).await;
+    ephemeral::conformance::run(&ephemeral, &clock).await;
+    redis.flush();
+    ephemeral::conformance::run(&ephemeral, &clock).await;
+}
