@@ -7,6 +7,7 @@ mod local;
 mod nats;
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -30,7 +31,7 @@ pub enum Live {
 #[derive(Clone)]
 pub enum Bus {
     Local(local::LocalBus),
-    Nats(nats::NatsBus),
+    Nats(Arc<nats::NatsBus>),
 }
 
 impl Bus {
@@ -42,7 +43,7 @@ impl Bus {
     pub async fn connect(url: &str, name: &str) -> Result<Self> {
         match url.split_once(':') {
             Some(("local", _)) => Ok(Self::local()),
-            Some(("nats" | "tls", _)) => Ok(Self::Nats(nats::NatsBus::connect(url, name).await?)),
+            Some(("nats" | "tls", _)) => Ok(Self::Nats(Arc::new(nats::NatsBus::connect(url, name).await?))),
             _ => Err(Error::invalid("bus", "must be local: or nats://HOST:PORT")),
         }
     }

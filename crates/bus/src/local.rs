@@ -49,10 +49,10 @@ impl LocalBus {
 
     pub fn publish_live(&self, subject: &str, message: Bytes) {
         let mut live = self.0.live.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = live.get(subject) {
-            if sender.send(message).is_err() {
-                live.remove(subject);
-            }
+        if let Some(sender) = live.get(subject)
+            && sender.send(message).is_err()
+        {
+            live.remove(subject);
         }
     }
 

@@ -32,11 +32,12 @@ pub fn arm(name: &str, nth: i64) -> Result<(), String> {
 #[inline]
 pub fn pass(name: &'static str) {
     #[cfg(debug_assertions)]
-    if let Some((armed, left)) = ARMED.get() {
-        if armed == name && left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1 {
-            // Nothing is unwound, flushed or closed, as in a power cut.
-            std::process::abort();
-        }
+    if let Some((armed, left)) = ARMED.get()
+        && armed == name
+        && left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1
+    {
+        // Nothing is unwound, flushed or closed, as in a power cut.
+        std::process::abort();
     }
     #[cfg(not(debug_assertions))]
     let _ = name;

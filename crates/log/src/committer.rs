@@ -191,10 +191,10 @@ async fn attempt(log: &Log, jobs: Vec<Box<dyn Job>>) -> (Vec<Box<dyn Job>>, Resu
                     for job in jobs.iter_mut() {
                         unit.origin = job.origin();
                         let mark = unit.mark();
-                        if let Err(error) = job.apply(&mut unit).await {
-                            if !unit.back_to(&mark) {
-                                return Err(error);
-                            }
+                        if let Err(error) = job.apply(&mut unit).await
+                            && !unit.back_to(&mark)
+                        {
+                            return Err(error);
                         }
                     }
                     finish(&mut unit).await

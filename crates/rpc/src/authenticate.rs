@@ -24,11 +24,14 @@ const MAX_KEPT: usize = 50_000;
 #[derive(Clone)]
 pub struct Authenticator(Arc<Inner>);
 
+/// Answers by the token's hash, with when they were given.
+type Kept = HashMap<Vec<u8>, (Instant, Option<Principal>)>;
+
 struct Inner {
     secret: Secret,
     clock: Clock,
     introspect: Introspect,
-    kept: Mutex<HashMap<Vec<u8>, (Instant, Option<Principal>)>>,
+    kept: Mutex<Kept>,
 }
 
 impl Authenticator {

@@ -81,10 +81,10 @@ pub(crate) fn denied() -> Error {
 /// An answer with the position token of what it committed.
 pub fn reply<T>(service: &'static str, message: T, receipt: &Receipt) -> tonic::Response<T> {
     let mut response = tonic::Response::new(message);
-    if !receipt.positions.is_empty() {
-        if let Ok(token) = crate::position::encode(service, &receipt.positions).parse() {
-            response.metadata_mut().insert(crate::position::ANSWER, token);
-        }
+    if !receipt.positions.is_empty()
+        && let Ok(token) = crate::position::encode(service, &receipt.positions).parse()
+    {
+        response.metadata_mut().insert(crate::position::ANSWER, token);
     }
     response
 }

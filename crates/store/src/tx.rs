@@ -123,11 +123,11 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        if !self.finished {
-            if let Conn::Postgres(conn) = &mut self.conn {
-                // A connection with a transaction open must never be handed out again: later writes on it would vanish.
-                conn.close_on_drop();
-            }
+        if !self.finished
+            && let Conn::Postgres(conn) = &mut self.conn
+        {
+            // A connection with a transaction open must never be handed out again: later writes on it would vanish.
+            conn.close_on_drop();
         }
     }
 }

@@ -6,11 +6,14 @@ use tokio::sync::watch;
 
 use crate::suite::Suite;
 
+/// Positions by shard, as they change.
+type Positions = watch::Receiver<Vec<i64>>;
+
 /// Watches a suite in this process.
 pub struct Pace {
     clock: Clock,
     /// (consumer's cursors, source's heads)
-    edges: Vec<(watch::Receiver<Vec<i64>>, watch::Receiver<Vec<i64>>)>,
+    edges: Vec<(Positions, Positions)>,
     timers: Vec<(log::Log, watch::Receiver<Standing>)>,
 }
 

@@ -222,10 +222,10 @@ async fn a_visitor_comes_back_with_the_phrase(stack: Stack) {
     if stack == Stack::Embedded {
         // Guessing ends soon. (On the shared Redis it would end for all tests.)
         for _ in 0..20 {
-            if let Err(status) = suite.anonymous().cases().resume_case(resume("fel fel fel")).await {
-                if status.code() == Code::ResourceExhausted {
-                    return;
-                }
+            if let Err(status) = suite.anonymous().cases().resume_case(resume("fel fel fel")).await
+                && status.code() == Code::ResourceExhausted
+            {
+                return;
             }
         }
         panic!("a return phrase can be guessed as often as one likes");

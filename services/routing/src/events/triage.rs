@@ -44,10 +44,10 @@ impl Handler for Triage {
                 None => {
                     verdicts::keep(desk.unit.tx, case, &verdict).await?;
                     // The opening may have been committed while we waited to keep it.
-                    if let Some(mut row) = desk.case(case).await? {
-                        if let Some(verdict) = verdicts::take(desk.unit.tx, case).await? {
-                            desk.triaged(&mut row, &verdict).await?;
-                        }
+                    if let Some(mut row) = desk.case(case).await?
+                        && let Some(verdict) = verdicts::take(desk.unit.tx, case).await?
+                    {
+                        desk.triaged(&mut row, &verdict).await?;
                     }
                 }
             }

@@ -26,7 +26,10 @@ type Offer = (String, String);
 
 /// Offers by case, whichever comes first: the case's task or its offer.
 #[derive(Default)]
-struct Offers(Mutex<HashMap<String, (mpsc::UnboundedSender<Offer>, Option<mpsc::UnboundedReceiver<Offer>>)>>);
+struct Offers(Mutex<HashMap<String, Line>>);
+
+/// Where a case's offers are put, and where its task takes them from, once.
+type Line = (mpsc::UnboundedSender<Offer>, Option<mpsc::UnboundedReceiver<Offer>>);
 
 impl Offers {
     fn put(&self, case: &str, offer: Offer) {
@@ -41,7 +44,7 @@ impl Offers {
     }
 }
 
-fn channel() -> (mpsc::UnboundedSender<Offer>, Option<mpsc::UnboundedReceiver<Offer>>) {
+fn channel() -> Line {
     let (sender, receiver) = mpsc::unbounded_channel();
     (sender, Some(receiver))
 }
