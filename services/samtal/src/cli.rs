@@ -444,7 +444,8 @@ async fn simulate(embedded: bool, cases: usize, seed: u64, json: bool, to: &Targ
         let store = folder.as_ref().map_or_else(|| config.store.clone(), |folder| format!("sqlite:{}", folder.path().display()));
         simulate::Target::Embedded { store, bus: config.bus.clone(), cache: config.cache.clone(), shards: shards(&config) }
     } else {
-        simulate::Target::Running { address: to.address.clone(), operator: to.operator_token()? }
+        let addresses = simulate::Addresses { all: to.address.clone(), own: config.peers.clone() };
+        simulate::Target::Running { addresses, operator: to.operator_token()? }
     };
     let outcome = simulate::run(&simulate::Settings { cases, seed, quiet: json, target }).await?;
     if json {

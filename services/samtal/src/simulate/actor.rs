@@ -1,7 +1,7 @@
 //! The people of the simulation: each call is repeated with the same id until it is answered, and its answer goes into the
 //! ledger.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,15 +26,30 @@ use tonic::{Code, Status};
 use super::ledger::{Ledger, time};
 use super::plan::{How, Planned};
 use crate::client::{self, Client};
+use crate::suite::SERVICES;
 
 /// Connections, so that one does not limit what two cores can do.
 const CHANNELS: usize = 4;
 /// How long a call is repeated before the simulation gives up on the suite.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Where the services answer: all at one address, or some at addresses of their own.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    pub all: String,
+    pub own: BTreeMap<String, String>,
+}
+
+impl Addresses {
+    pub fn of(&self, service: &str) -> &str {
+        self.own.get(service).unwrap_or(&self.all)
+    }
+}
+
 /// Who can call what, and where the answers go.
 pub struct Actors {
-    channels: Vec<Channel>,
+    /// A few to each service.
+    channels: BTreeMap<&'static str, Vec<Channel>>,
     workers: HashMap<String, String>,
     /// A nurse of each clinic, who answers its telephone.
     nurses: HashMap<String, String>,
@@ -63,13 +78,16 @@ pub enum Step<T> {
 
 impl Actors {
     /// Gets a token for each worker of `organisation` and for an integrator.
-    pub async fn new(address: &str, operator: &str, organisation: &Organisation, seed: u64) -> Result<Self> {
-        let mut channels = Vec::new();
-        for _ in 0..CHANNELS {
-            channels.push(client::connect(address).await?);
+    pub async fn new(addresses: &Addresses, operator: &str, organisation: &Organisation, seed: u64) -> Result<Self> {
+        let mut channels = BTreeMap::new();
+        for service in SERVICES {
+            let mut few = Vec::new();
+            for _ in 0..CHANNELS {
+                few.push(client::connect(addresses.of(service)).await?);
+            }
+            channels.insert(service, few);
         }
-        let channel = channels.first().cloned().ok_or_else(|| Error::internal("no channel"))?;
-        let mut access = AccessServiceClient::new(client::with_token(channel, operator)?);
+        let mut access = AccessServiceClient::new(client::with_token(client::connect(addresses.of("intake")).await?, operator)?);
         let mut workers = HashMap::new();
         let mut issue = async |kind: PrincipalKind, id: &str| -> Result<String> {
             let principal =
@@ -108,18 +126,19 @@ impl Actors {
         }
     }
 
-    fn client(&self, key: usize, token: &str) -> Result<Client> {
-        let channel = self.channels.get(key % self.channels.len().max(1)).cloned().ok_or_else(|| Error::internal("no channel"))?;
+    fn client(&self, service: &str, key: usize, token: &str) -> Result<Client> {
+        let few = self.channels.get(service).map(Vec::as_slice).unwrap_or_default();
+        let channel = few.get(key % few.len().max(1)).cloned().ok_or_else(|| Error::internal(format!("no channel to {service}")))?;
         client::with_token(channel, token)
     }
 
-    pub fn integrator(&self, key: usize) -> Result<Client> {
-        self.client(key, &self.integrator)
+    pub fn integrator(&self, service: &str, key: usize) -> Result<Client> {
+        self.client(service, key, &self.integrator)
     }
 
-    fn worker(&self, id: &str, key: usize) -> Result<Client> {
+    fn worker(&self, service: &str, id: &str, key: usize) -> Result<Client> {
         let token = self.workers.get(id).ok_or_else(|| Error::internal(format!("there is no token for {id}")))?;
-        self.client(key, token)
+        self.client(service, key, token)
     }
 
     fn id(&self, case: usize, what: &str) -> String {
@@ -166,7 +185,7 @@ impl Actors {
     }
 
     pub async fn present(&self, worker: &str, present: bool, hold: Duration) -> Result<()> {
-        let client = self.worker(worker, 0)?;
+        let client = self.worker("routing", worker, 0)?;
         let request = SetPresenceRequest { request_id: String::new(), present, capacity: 0, hold_seconds: hold.as_secs() as u32 };
         let done = self.call(|| {
             let mut routing = RoutingServiceClient::new(client.clone());
@@ -179,9 +198,9 @@ impl Actors {
     /// A visitor comes, or a worker or a journal system opens the case for them.
     pub async fn open(&self, planned: &Planned, phone_worker: Option<&str>) -> Result<Opened> {
         let client = match (planned.how, phone_worker) {
-            (How::Phone, Some(worker)) => self.worker(worker, planned.number)?,
-            (How::Identified, _) => self.integrator(planned.number)?,
-            _ => self.client(planned.number, "")?,
+            (How::Phone, Some(worker)) => self.worker("intake", worker, planned.number)?,
+            (How::Identified, _) => self.integrator("intake", planned.number)?,
+            _ => self.client("intake", planned.number, "")?,
         };
         let identified = planned.how == How::Identified;
         let request = OpenCaseRequest {
@@ -226,7 +245,7 @@ impl Actors {
         Some(tokio::spawn(async move {
             let mut after_seq = 0;
             // A stream that breaks is opened again after the last seq, as a browser does.
-            while let Ok(client) = actors.client(number, &opened.visitor_token) {
+            while let Ok(client) = actors.client("intake", number, &opened.visitor_token) {
                 let mut conversations = ConversationServiceClient::new(client);
                 let request = SubscribeRequest { case_id: opened.case_id.clone(), after_seq };
                 if let Ok(stream) = conversations.subscribe(request).await {
@@ -244,7 +263,7 @@ impl Actors {
     }
 
     pub async fn accept(&self, number: usize, worker: &str, offer_id: &str) -> Result<Step<()>> {
-        let client = self.worker(worker, number)?;
+        let client = self.worker("routing", worker, number)?;
         let request = AcceptOfferRequest { request_id: String::new(), offer_id: offer_id.to_owned() };
         let done = self.call(|| {
             let mut routing = RoutingServiceClient::new(client.clone());
@@ -261,7 +280,7 @@ impl Actors {
     }
 
     pub async fn decline(&self, number: usize, worker: &str, offer_id: &str) -> Result<Step<()>> {
-        let client = self.worker(worker, number)?;
+        let client = self.worker("routing", worker, number)?;
         let request = DeclineOfferRequest { request_id: String::new(), offer_id: offer_id.to_owned() };
         let done = self.call(|| {
             let mut routing = RoutingServiceClient::new(client.clone());
@@ -277,9 +296,9 @@ impl Actors {
     /// A message of the visitor (no worker) or of a worker. A visitor without a token of their own stays silent.
     pub async fn post(&self, number: usize, opened: &Opened, worker: Option<&str>, turn: usize, text: &str) -> Result<()> {
         let client = match worker {
-            Some(worker) => self.worker(worker, number)?,
+            Some(worker) => self.worker("intake", worker, number)?,
             None if opened.visitor_token.is_empty() => return Ok(()),
-            None => self.client(number, &opened.visitor_token)?,
+            None => self.client("intake", number, &opened.visitor_token)?,
         };
         let client_id = format!("{}-{turn}", if worker.is_some() { "w" } else { "v" });
         self.ledger.tried(&opened.case_id, &client_id);
@@ -308,7 +327,7 @@ impl Actors {
 
     /// A visit on site in the first free slot of the fortnight after `from`; another one if somebody was faster.
     pub async fn book(&self, number: usize, opened: &Opened, worker: &str, clinic: &str, from: Time) -> Result<()> {
-        let mut scheduling = SchedulingServiceClient::new(self.worker(worker, number)?);
+        let mut scheduling = SchedulingServiceClient::new(self.worker("scheduling", worker, number)?);
         let window = Interval {
             from: Some(proto::timestamp(from + Duration::from_secs(86_400))),
             to: Some(proto::timestamp(from + Duration::from_secs(15 * 86_400))),
@@ -323,7 +342,7 @@ impl Actors {
                 starts_at: slot.time.as_ref().and_then(|time| time.from),
                 hold_seconds: 0,
             };
-            let client = self.worker(worker, number)?;
+            let client = self.worker("scheduling", worker, number)?;
             let held = self.call(|| {
                 let mut scheduling = SchedulingServiceClient::new(client.clone());
                 let request = request.clone();
@@ -359,8 +378,8 @@ impl Actors {
     /// Closes a case: as the worker, or as the visitor who gives up. Refused if the visitor is too late to give up.
     pub async fn close(&self, number: usize, opened: &Opened, worker: Option<&str>, outcome: i32) -> Result<Step<()>> {
         let client = match worker {
-            Some(worker) => self.worker(worker, number)?,
-            None => self.client(number, &opened.visitor_token)?,
+            Some(worker) => self.worker("intake", worker, number)?,
+            None => self.client("intake", number, &opened.visitor_token)?,
         };
         let what = if worker.is_some() { "close" } else { "leave" };
         let request = CloseCaseRequest { request_id: self.id(number, what), case_id: opened.case_id.clone(), outcome };
@@ -384,7 +403,7 @@ impl Actors {
         if opened.visitor_token.is_empty() {
             return Ok(());
         }
-        let client = self.client(number, &opened.visitor_token)?;
+        let client = self.client("intake", number, &opened.visitor_token)?;
         let request = RateCaseRequest { request_id: self.id(number, "rate"), case_id: opened.case_id.clone(), rating };
         let done = self.call(|| {
             let mut cases = CaseServiceClient::new(client.clone());

@@ -53,7 +53,7 @@ pub async fn check(actors: &Arc<Actors>, entries: &BTreeMap<String, Entry>, sinc
 }
 
 async fn cases(actors: &Arc<Actors>, entries: &BTreeMap<String, Entry>, since: kernel::Time) -> Result<Findings> {
-    let mut client = CaseServiceClient::new(actors.integrator(0)?);
+    let mut client = CaseServiceClient::new(actors.integrator("intake", 0)?);
     let (mut found, mut findings, mut page_token) = (BTreeSet::new(), Findings::default(), String::new());
     loop {
         let request = ListCasesRequest { page_size: 200, page_token, ..ListCasesRequest::default() };
@@ -76,7 +76,7 @@ async fn cases(actors: &Arc<Actors>, entries: &BTreeMap<String, Entry>, since: k
 }
 
 async fn one(actors: &Arc<Actors>, number: usize, case: &str, entry: &Entry) -> Result<Findings> {
-    let mut client = ConversationServiceClient::new(actors.integrator(number)?);
+    let mut client = ConversationServiceClient::new(actors.integrator("intake", number)?);
     let mut messages: Vec<Message> = Vec::new();
     loop {
         let after_seq = messages.last().map_or(0, |last| last.seq);
@@ -90,7 +90,7 @@ async fn one(actors: &Arc<Actors>, number: usize, case: &str, entry: &Entry) -> 
     }
     let mut findings = compare(entry, &messages);
     if let Some(booking) = &entry.booking {
-        let mut client = SchedulingServiceClient::new(actors.integrator(number)?);
+        let mut client = SchedulingServiceClient::new(actors.integrator("scheduling", number)?);
         let request = ListBookingsRequest { case_id: case.to_owned() };
         let bookings = client.list_bookings(request).await.map_err(|status| rpc::status::error(&status))?.into_inner().bookings;
         let held = bookings.iter().filter(|one| one.booking_id == *booking && one.state == i32::from(BookingState::Confirmed)).count();

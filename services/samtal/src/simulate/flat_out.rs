@@ -87,7 +87,7 @@ pub async fn play(
 
 /// Hands out routing's offers, through breaks of the stream.
 async fn follow(actors: &Arc<Actors>, offers: Arc<Offers>) -> Result<()> {
-    let mut log = EventLogServiceClient::new(actors.integrator(1)?);
+    let mut log = EventLogServiceClient::new(actors.integrator("routing", 1)?);
     let mut resume_token = String::new();
     let request = WatchRequest { service: "routing".to_owned(), ..WatchRequest::default() };
     let mut stream = log.watch(request).await.map_err(|status| rpc::status::error(&status))?.into_inner();

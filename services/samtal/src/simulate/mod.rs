@@ -19,5 +19,6 @@ mod random;
 mod report;
 mod run;
 
+pub use actor::Addresses;
 pub use report::Outcome;
 pub use run::{Settings, Target, run};

@@ -283,7 +283,7 @@ fn routing_events(suite: &Suite) -> i64 {
 impl Events {
     async fn open(actors: &Actors, suite: &Suite) -> Result<Self> {
         let before = routing_events(suite);
-        let mut log = EventLogServiceClient::new(actors.integrator(0)?);
+        let mut log = EventLogServiceClient::new(actors.integrator("routing", 0)?);
         let request = WatchRequest { service: "routing".to_owned(), ..WatchRequest::default() };
         let mut stream = log.watch(request).await.map_err(|status| rpc::status::error(&status))?.into_inner();
         let (sender, inbox) = mpsc::unbounded_channel();

@@ -141,7 +141,8 @@ fn skewed(random: &mut Random, count: usize) -> usize {
 
 fn one(number: usize, hours: &Hours, arrives: Time, reason: &str, random: &mut Random) -> Option<Planned> {
     let band = random.weighted(&AGES) as u64;
-    let age = band * 10 + random.below(10);
+    // Nobody grows past a hundred within the few years in which this is played.
+    let age = band * 10 + random.below(if band == 9 { 6 } else { 10 });
     let year = 1970 + arrives.secs() / 31_556_952;
     let text = *random.pick(&OPENINGS)?;
     let how = match random.below(100) {

@@ -16,14 +16,14 @@ use proto::scheduling::scheduling_service_client::SchedulingServiceClient;
 use proto::scheduling::{Interval, ListOpeningsRequest};
 use region::{Organisation, Region};
 
-use super::actor::Actors;
+use super::actor::{Actors, Addresses};
 use super::figures::{self, Figures};
 use super::paced::Paced;
 use super::plan::{Hours, plan};
 use super::progress::Progress;
 use super::report::Outcome;
 use super::{check, flat_out, places};
-use crate::client;
+use crate::client::{self, Clients};
 use crate::suite::{Parts, SERVICES, Suite, listen};
 
 /// Monday 7 March 2022, midnight in Sweden: the first of nine weeks.
@@ -47,7 +47,7 @@ pub enum Target {
     /// The suite is started here, on a simulated clock.
     Embedded { store: String, bus: String, cache: String, shards: u32 },
     /// A running suite, with an operator's token.
-    Running { address: String, operator: String },
+    Running { addresses: Addresses, operator: String },
 }
 
 /// Plays, counts and reads back.
@@ -72,7 +72,7 @@ pub async fn run(settings: &Settings) -> Result<Outcome> {
                 http: None,
             };
             let suite = Suite::start(parts, &SERVICES).await?;
-            let address = suite.grpc.to_string();
+            let address = Addresses { all: suite.grpc.to_string(), own: std::collections::BTreeMap::new() };
             let operator = client::operator_token(&secret, &clock);
             let organisation = places::organisation()?;
             apply(&address, &operator, organisation.clone()).await?;
@@ -87,7 +87,7 @@ pub async fn run(settings: &Settings) -> Result<Outcome> {
             suite.stop().await?;
             Ok(outcome)
         }
-        Target::Running { address, operator } => {
+        Target::Running { addresses: address, operator } => {
             let organisation = places::guest(&places::organisation()?);
             apply(address, operator, organisation.clone()).await?;
             let actors = Arc::new(Actors::new(address, operator, &organisation, settings.seed).await?);
@@ -119,15 +119,18 @@ fn workers(organisation: &Organisation) -> Vec<(String, String)> {
 }
 
 /// Adds the organisation to what the suite has.
-async fn apply(address: &str, operator: &str, organisation: Organisation) -> Result<()> {
-    let client = client::with_token(client::connect(address).await?, operator)?;
+async fn apply(addresses: &Addresses, operator: &str, organisation: Organisation) -> Result<()> {
+    let mut clients = Clients::default();
+    for service in SERVICES {
+        clients = clients.with(service, client::with_token(client::connect(addresses.of(service)).await?, operator)?);
+    }
     let request = ExportRegionRequest { service: "intake".to_owned() };
-    let mut config = ConfigServiceClient::new(client.clone()).max_decoding_message_size(runtime::MAX_RESPONSE);
+    let mut config = ConfigServiceClient::new(clients.of("intake")?).max_decoding_message_size(runtime::MAX_RESPONSE);
     let json = config.export_region(request).await.map_err(|status| rpc::status::error(&status))?.into_inner().region_json;
     let before: Region =
         serde_json::from_str(&json).map_err(|error| Error::internal(format!("the suite's region cannot be read: {error}")))?;
     let document = crate::apply::document_of(places::with(before, organisation))?;
-    crate::apply::apply(&client, &document, false).await.map(drop)
+    crate::apply::apply(&clients, &document, false).await.map(drop)
 }
 
 /// Opening hours as the suite itself tells them, on the days on which each clinic is live.
@@ -144,7 +147,7 @@ async fn hours(actors: &Actors, organisation: &Organisation, end: Time) -> Resul
         };
         let window = Interval { from: Some(proto::timestamp(live_from.max(START))), to: Some(proto::timestamp(end)) };
         let request = ListOpeningsRequest { calendar_id: door.calendar.clone(), window: Some(window) };
-        let mut scheduling = SchedulingServiceClient::new(actors.integrator(0)?);
+        let mut scheduling = SchedulingServiceClient::new(actors.integrator("scheduling", 0)?);
         let openings = scheduling.list_openings(request).await.map_err(|status| rpc::status::error(&status))?.into_inner().openings;
         let open = openings.iter().map(|span| (super::ledger::time(span.from.as_ref()), super::ledger::time(span.to.as_ref()))).collect();
         all.push(Hours { entry_point: door.id.clone(), clinic: door.clinic.clone(), open });
@@ -174,7 +177,7 @@ async fn finish(settings: &Settings, actors: &Arc<Actors>, since: Time, started:
 
 /// The suite's own figures, once its projections have caught up.
 async fn ask(actors: &Actors, since: Time, counted: &Figures) -> Result<Figures> {
-    let mut insights = InsightsServiceClient::new(actors.integrator(0)?);
+    let mut insights = InsightsServiceClient::new(actors.integrator("insights", 0)?);
     let request = GetReportRequest { from: Some(proto::timestamp(since)), ..GetReportRequest::default() };
     let waiting = Instant::now();
     loop {
