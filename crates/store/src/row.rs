@@ -1,9 +1,9 @@
 //! One row of an answer, read by column number.
 
-use kernel::{Id, Result, Time};
+use kernel::{Error, Id, Result, Time};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
+use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, ValueRef};
 use uuid::Uuid;
 
 use crate::error::from_sqlx;
@@ -14,16 +14,38 @@ pub enum Row {
 }
 
 /// What both engines can decode.
-pub trait Column: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
-impl<T> Column for T where T: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
+pub trait Column: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {
+    /// Whether NULL is a value of this type. SQLite would give out 0 or an empty text for it.
+    const NULLABLE: bool;
+}
+
+macro_rules! columns {
+    ($($of:ty),+) => {
+        $(
+            impl Column for $of {
+                const NULLABLE: bool = false;
+            }
+            impl Column for Option<$of> {
+                const NULLABLE: bool = true;
+            }
+        )+
+    };
+}
+
+columns!(i64, bool, f64, String, Vec<u8>, Uuid);
 
 impl Row {
     /// Column `i` (from 0): `i64`, `bool`, `f64`, `String`, `Vec<u8>`, `Uuid`, or an `Option` of these.
     pub fn get<T: Column>(&self, i: usize) -> Result<T> {
         match self {
             Self::Postgres(row) => row.try_get(i),
-            // SQLite's columns have no fixed type, so a check against the declared one says nothing.
-            Self::Sqlite(row) => row.try_get_unchecked(i),
+            Self::Sqlite(row) => {
+                if !T::NULLABLE && row.try_get_raw(i).map_err(from_sqlx)?.is_null() {
+                    return Err(Error::internal(format!("column {i} holds NULL, which the program does not expect there")));
+                }
+                // SQLite's columns have no fixed type, so a check against the declared one says nothing.
+                row.try_get_unchecked(i)
+            }
         }
         .map_err(from_sqlx)
     }
