@@ -20,6 +20,8 @@ const MAX_AGE: Duration = Duration::from_secs(72 * 3600);
 /// How long the server remembers message ids.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+/// A client whose server is away may take no more subscriptions.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Batches that a slow reader may be behind before the newest are dropped and must be backfilled.
 const LOG_ROOM: usize = 1024;
 
@@ -85,6 +87,10 @@ impl NatsBus {
     }
 
     pub async fn publish_log(&self, service: &str, shard: u32, message_id: &str, batch: Bytes) -> Result<()> {
+        if !self.is_connected() {
+            // The client would keep it until the server is back, and a second copy with every try.
+            return Err(Error::unavailable("NATS is not connected"));
+        }
         self.stream().await?;
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Msg-Id", message_id);
@@ -112,6 +118,10 @@ impl NatsBus {
     }
 
     pub async fn publish_live(&self, subject: &str, message: Bytes) {
+        if !self.is_connected() {
+            // Whoever listens compares with the store once the connection is back.
+            return;
+        }
         if let Err(error) = self.client.publish(subject.to_owned(), message).await {
             tracing::debug!(%error, "a live message was not sent");
         }
@@ -119,11 +129,10 @@ impl NatsBus {
 
     pub async fn subscribe_live(&self, subject: &str) -> Result<LiveStream> {
         let reconnected = self.reconnected.subscribe();
-        let subscription = self
-            .client
-            .subscribe(subject.to_owned())
-            .await
-            .map_err(|error| Error::unavailable(format!("NATS takes no subscription: {error}")))?;
+        let no = |error: &dyn std::fmt::Display| Error::unavailable(format!("NATS takes no subscription: {error}"));
+        let subscribing = self.client.subscribe(subject.to_owned());
+        let subscription =
+            tokio::time::timeout(SUBSCRIBE_TIMEOUT, subscribing).await.map_err(|error| no(&error))?.map_err(|error| no(&error))?;
         // Until the server has the subscription, a message could slip by. While NATS is away the reader lives on the
         // comparison with the store, so a failure here is only a gap.
         let _ = tokio::time::timeout(Duration::from_millis(500), self.client.flush()).await;

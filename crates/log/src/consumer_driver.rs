@@ -45,6 +45,11 @@ pub trait Handler: Send + Sync + 'static {
         false
     }
 
+    /// Whether an event of this type erases what its key has; it takes effect even where others of its key are parked.
+    fn erases(&self, event_type: &str) -> bool {
+        event_type == <proto::intake::CaseErased as proto::Event>::TYPE
+    }
+
     /// Lets one event take effect. No network calls. A transient error is retried for ever; any other one, after a few
     /// tries, sets the event aside as poison.
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>>;
@@ -81,7 +86,6 @@ struct Driver {
     source: Arc<dyn Source>,
     leases: Leases,
     shards: BTreeMap<u32, Shard>,
-    parked: BTreeSet<String>,
     /// Backfills and pauses on their way.
     running: JoinSet<(u32, Input)>,
     /// What is to take effect next.
@@ -101,7 +105,6 @@ pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn 
         source,
         leases,
         shards: BTreeMap::new(),
-        parked: BTreeSet::new(),
         running: JoinSet::new(),
         tasks: Vec::new(),
         stale: false,
@@ -157,7 +160,6 @@ impl Driver {
     async fn own(&mut self, owned: &BTreeMap<u32, i64>) -> Result<()> {
         let source = self.name();
         let heads = self.source.heads().await?;
-        self.parked = dead_letter::parked_keys(self.log.db(), source).await?;
         let from_head = self.handler.starts_at_head();
         let new: Vec<Head> = heads.clone();
         self.log
@@ -311,8 +313,9 @@ impl Driver {
             self.stale = true;
             return;
         }
-        state.failures += 1;
-        let poison = !error.is_transient() && state.failures >= TRIES;
+        let guilty = !error.is_transient() && error.reason != store::DATABASE;
+        state.failures += u32::from(guilty);
+        let poison = guilty && state.failures >= TRIES;
         tracing::warn!(service = self.log.service(), source = self.handler.source(), shard, %error, poison, "events did not take effect");
         if poison {
             state.failures = 0;
@@ -353,13 +356,12 @@ impl Driver {
             .await?;
         finished.publish(&self.log);
         tracing::error!(service = self.log.service(), source, shard, key, "an event was set aside as a dead letter: {error}");
-        self.parked.insert(key);
         self.applied(shard, cursor, true);
         Ok(())
     }
 
     fn context(&self) -> Context {
-        Context { source: self.name(), handler: self.handler.clone(), leases: self.leases.clone(), parked: self.parked.clone() }
+        Context { source: self.name(), handler: self.handler.clone(), leases: self.leases.clone() }
     }
 
     /// Answers also the index of the event at which it failed, in the task that failed.
@@ -442,7 +444,6 @@ struct Context {
     source: &'static str,
     handler: Arc<dyn Handler>,
     leases: Leases,
-    parked: BTreeSet<String>,
 }
 
 impl Context {
@@ -472,18 +473,26 @@ impl Context {
                 format!("the cursor of shard {} is not where this replica left it", task.shard),
             ));
         }
+        // Read here, under the cursor's lock, so that a letter that is settled meanwhile parks nothing more.
+        let mut parked = if task.events.is_empty() { BTreeSet::new() } else { dead_letter::parked_keys(unit, self.source, task.shard).await? };
         for (index, event) in task.events.iter().enumerate() {
             at.store(index, Ordering::Relaxed);
             if !self.handler.wants(&event.r#type) {
                 continue;
             }
-            if self.parked.contains(&event.key) {
+            if self.handler.erases(&event.r#type) && parked.remove(&event.key) {
+                // An erasure waits behind nothing, and takes what waits with it.
+                dead_letter::forget(unit, self.source, &event.key).await?;
+            }
+            if parked.contains(&event.key) {
                 dead_letter::put(unit, self.source, task.shard, event, "").await?;
                 continue;
             }
             unit.origin = Origin::event(event);
             self.handler.apply(unit, event).await?;
         }
+        // What fails from here on is no single event's fault.
+        at.store(usize::MAX, Ordering::Relaxed);
         Ok(())
     }
 }

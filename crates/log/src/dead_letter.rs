@@ -12,10 +12,16 @@ use crate::consumer_driver::Handler;
 use crate::log::Log;
 use crate::unit::{Origin, Unit};
 
-/// Keys of `source` that have a dead letter: their later events are parked.
-pub async fn parked_keys(db: &Db, source: &str) -> Result<BTreeSet<String>> {
-    let rows = db.rows("SELECT DISTINCT key FROM dead_letter WHERE source = $1", args![source]).await?;
+/// Keys of a shard of `source` that have a dead letter: their later events are parked.
+pub async fn parked_keys(unit: &mut Unit<'_>, source: &str, shard: u32) -> Result<BTreeSet<String>> {
+    let rows = unit.tx.rows("SELECT DISTINCT key FROM dead_letter WHERE source = $1 AND shard = $2", args![source, shard]).await?;
     rows.iter().map(|row| row.text(0)).collect()
+}
+
+/// Forgets what is set aside of `key`, because it is erased.
+pub async fn forget(unit: &mut Unit<'_>, source: &str, key: &str) -> Result<()> {
+    unit.tx.exec("DELETE FROM dead_letter WHERE source = $1 AND key = $2", args![source, key]).await?;
+    Ok(())
 }
 
 /// Sets `event` aside, in the transaction that moves the cursor past it. An empty reason: parked behind another.
@@ -68,10 +74,12 @@ pub async fn settle(log: &Log, handlers: Vec<std::sync::Arc<dyn Handler>>, event
         .transaction(move |tx| {
             Box::pin(async move {
                 let row = tx
-                    .row("SELECT source, shard, key FROM dead_letter WHERE event_id = $1 AND reason <> '' FOR UPDATE", args![&event_id])
+                    .row("SELECT source, shard, key FROM dead_letter WHERE event_id = $1 AND reason <> ''", args![&event_id])
                     .await?
                     .ok_or_else(|| Error::not_found("dead letter"))?;
                 let (source, shard, key) = (row.text(0)?, row.int(1)?, row.text(2)?);
+                // Whoever parks another event of this key moves this cursor first, so it waits, and then finds nothing parked.
+                tx.rows("SELECT position FROM log_cursor WHERE source = $1 AND shard = $2 FOR UPDATE", args![&source, shard]).await?;
                 let handler = handlers
                     .iter()
                     .find(|handler| handler.source() == source)

@@ -176,24 +176,8 @@ impl<'t> Unit<'t> {
         if once.request_id.is_empty() {
             return Ok(None);
         }
-        let row = self
-            .tx
-            .row(
-                "SELECT fingerprint, answer FROM idempotency WHERE principal = $1 AND method = $2 AND request_id = $3",
-                args![&once.principal, once.method, &once.request_id],
-            )
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        if row.get::<Vec<u8>>(0)? != once.fingerprint {
-            return Err(Error::new(
-                Code::AlreadyExists,
-                "REQUEST_ID_REUSED",
-                "this request_id was used for another request; make a new one",
-            ));
-        }
-        M::decode(row.get::<Vec<u8>>(1)?.as_slice())
-            .map(Some)
-            .map_err(|error| Error::internal(format!("a stored answer cannot be read: {error}")))
+        let row = self.tx.row(KEPT, args![&once.principal, once.method, &once.request_id]).await?;
+        read_kept(row, once)
     }
 
     /// Keeps the answer for 7 days, or until `key` is erased. Leave secrets out: they are derived again.
@@ -227,6 +211,7 @@ impl<'t> Unit<'t> {
                 .await?;
         }
         self.tx.exec("DELETE FROM idempotency WHERE key = $1", args![&key]).await?;
+        self.tx.exec("DELETE FROM dead_letter WHERE key = $1", args![&key]).await?;
         self.tx.exec("UPDATE audit_log SET salt = NULL WHERE key = $1", args![&key]).await?;
         Ok(())
     }
@@ -242,6 +227,26 @@ impl<'t> Unit<'t> {
         }
         counts
     }
+}
+
+const KEPT: &str = "SELECT fingerprint, answer FROM idempotency WHERE principal = $1 AND method = $2 AND request_id = $3";
+
+/// The answer that was given to this request before, if it was and is committed; for what must be known before a unit begins.
+pub async fn kept_answer<M: prost::Message + Default>(db: &store::Db, once: &Once) -> Result<Option<M>> {
+    if once.request_id.is_empty() {
+        return Ok(None);
+    }
+    read_kept(db.row(KEPT, args![&once.principal, once.method, &once.request_id]).await?, once)
+}
+
+fn read_kept<M: prost::Message + Default>(row: Option<store::Row>, once: &Once) -> Result<Option<M>> {
+    let Some(row) = row else { return Ok(None) };
+    if row.get::<Vec<u8>>(0)? != once.fingerprint {
+        return Err(Error::new(Code::AlreadyExists, "REQUEST_ID_REUSED", "this request_id was used for another request; make a new one"));
+    }
+    M::decode(row.get::<Vec<u8>>(1)?.as_slice())
+        .map(Some)
+        .map_err(|error| Error::internal(format!("a stored answer cannot be read: {error}")))
 }
 
 /// The shard that holds `key`'s events.

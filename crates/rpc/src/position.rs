@@ -14,6 +14,8 @@ pub const ANSWER: &str = "samtal-position";
 pub const ASK: &str = "samtal-after";
 /// How long a callee waits for its projection.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often the table is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 /// Most positions in one token.
 const MAX: usize = 64;
 
@@ -48,10 +50,32 @@ pub async fn wait(log: &Log, token: &str) -> Result<()> {
         return Ok(());
     }
     let Some(mut cursors) = log.progress().cursors(source) else { return Ok(()) };
-    match tokio::time::timeout(PATIENCE, cursors.wait_for(|all| reached(all, &wanted))).await {
-        Ok(_) => Ok(()),
+    let here = async { drop(cursors.wait_for(|all| reached(all, &wanted)).await) };
+    // Another replica may own the shard: then only the table tells.
+    let elsewhere = async {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if stored(log, source).await.is_ok_and(|all| reached(&all, &wanted)) {
+                return;
+            }
+        }
+    };
+    let either = async {
+        tokio::select! {
+            () = here => {}
+            () = elsewhere => {}
+        }
+    };
+    match tokio::time::timeout(PATIENCE, either).await {
+        Ok(()) => Ok(()),
         Err(_) => Err(Error::new(Code::Unavailable, "PROJECTION_BEHIND", "this service has not seen that change yet; try again")),
     }
+}
+
+/// Cursors as the table has them, by shard.
+async fn stored(log: &Log, source: &str) -> Result<Vec<i64>> {
+    let rows = log.db().rows("SELECT shard, position FROM log_cursor WHERE source = $1 ORDER BY shard", store::args![source]).await?;
+    rows.iter().map(|row| row.int(1)).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,10 @@ use kernel::{Code, Error};
 /// Reason of an error that a UNIQUE or PRIMARY KEY constraint raised; its message names the constraint or its columns.
 const UNIQUE: &str = "UNIQUE";
 
+/// Reason of an error that lies with the database rather than with what was asked of it: a table that is not there yet, a
+/// right that is missing, a broken file. No event may count as poison because of it.
+pub const DATABASE: &str = "DATABASE";
+
 /// Whether `error` says that a row with this key exists already, under a constraint whose name or columns contain `name`.
 /// PostgreSQL names the constraint, SQLite its columns: name a column that stands in both.
 pub fn is_unique(error: &Error, name: &str) -> bool {
@@ -42,7 +46,9 @@ fn classify(code: &str, text: String, error: &sqlx::Error) -> Error {
                 Error::unavailable(format!("the database cannot serve this now: {text}"))
             }
             _ if code.starts_with("08") => Error::unavailable(format!("the database does not answer: {text}")),
-            _ => Error::internal(format!("database {code}: {error}")),
+            // Data that does not fit, constraints: the command's own fault.
+            _ if code.starts_with("22") || code.starts_with("23") => Error::internal(format!("database {code}: {error}")),
+            _ => Error::new(Code::Internal, DATABASE, format!("database {code}: {error}")),
         };
     }
     match code.parse::<i64>().unwrap_or(0) & 0xff {
@@ -50,6 +56,8 @@ fn classify(code: &str, text: String, error: &sqlx::Error) -> Error {
         5 | 6 => Error::new(Code::Aborted, "CONFLICT", "somebody else is changing the same thing; try again"),
         // READONLY, IOERR, FULL, CANTOPEN
         8 | 10 | 13 | 14 => Error::unavailable(format!("the data folder cannot be written: {text}")),
-        _ => Error::internal(format!("database {code}: {error}")),
+        // TOOBIG, CONSTRAINT, MISMATCH: the command's own fault.
+        18..=20 => Error::internal(format!("database {code}: {error}")),
+        _ => Error::new(Code::Internal, DATABASE, format!("database {code}: {error}")),
     }
 }

@@ -16,7 +16,7 @@ mod tx;
 
 pub use args::{Args, Val};
 pub use db::{Db, Engine};
-pub use error::is_unique;
+pub use error::{DATABASE, is_unique};
 pub use migrate::Migration;
 pub use row::Row;
 pub use tx::Tx;

@@ -90,7 +90,11 @@ impl EventLogService for EventLog {
             // The consumer may be ahead of what it has stored, by events without effect.
             if let Some(seen) = node.log.progress().cursors(&cursor.source) {
                 let ahead = seen.borrow().get(cursor.shard as usize).copied().unwrap_or(0);
-                cursor.position = cursor.position.max(ahead);
+                if ahead > cursor.position {
+                    cursor.position = ahead;
+                    // The id that is stored is that of an earlier event.
+                    cursor.event_id.clear();
+                }
             }
             cursors.push(cursor);
         }

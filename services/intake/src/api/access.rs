@@ -55,17 +55,7 @@ impl Access {
             match organisation.and_then(|organisation| organisation.worker(&wanted.id)) {
                 None => violations.add("principal.id", "is not a worker of that organisation"),
                 Some(worker) => {
-                    let described = match worker.role {
-                        region::Role::Worker => Role::Worker,
-                        region::Role::Leader => Role::Leader,
-                        region::Role::Volunteer => Role::Volunteer,
-                    };
-                    // A leader may also work as one of the team; nobody gets more than the region describes.
-                    violations.check(
-                        role == described || (described == Role::Leader && role == Role::Worker),
-                        "principal.kind",
-                        "is not this worker's role",
-                    );
+                    violations.check(fits(worker.role, role), "principal.kind", "is not this worker's role");
                     let within = wanted.clinic_ids.iter().all(|clinic| worker.clinics.contains(clinic));
                     violations.check(within, "principal.clinic_ids", "must be among the worker's clinics");
                     clinics = if wanted.clinic_ids.is_empty() { worker.clinics.clone() } else { wanted.clinic_ids.clone() };
@@ -74,6 +64,28 @@ impl Access {
         }
         violations.done()?;
         Ok(Principal { role, id: wanted.id, organisation: wanted.organisation_id, clinics })
+    }
+
+    /// Whether staff are still in the region, as what the token says; clinics that they have left are taken away.
+    fn still_there(&self, principal: &mut Principal) -> bool {
+        if !principal.role.is_staff() {
+            return true;
+        }
+        let region = self.node.region.get();
+        let Some(worker) = region.organisation(&principal.organisation).and_then(|organisation| organisation.worker(&principal.id)) else {
+            return false;
+        };
+        principal.clinics.retain(|clinic| worker.clinics.contains(clinic));
+        fits(worker.role, principal.role)
+    }
+}
+
+/// Whether a worker of this role in the region may bear a token of that role: a leader may also work as one of the team.
+fn fits(described: region::Role, role: Role) -> bool {
+    match described {
+        region::Role::Worker => role == Role::Worker,
+        region::Role::Leader => matches!(role, Role::Leader | Role::Worker),
+        region::Role::Volunteer => role == Role::Volunteer,
     }
 }
 
@@ -144,6 +156,8 @@ impl AccessService for Access {
         let caller = caller(&request).map_err(status)?;
         let request = request.into_inner();
         let token_id = Id::parse("token_id", &request.token_id).map_err(status)?;
+        // Ending a token twice is harmless, so only the id's form matters.
+        caller.once(&request.request_id, &request).map_err(status)?;
         let origin = caller.origin();
         let ((), receipt) = self
             .node
@@ -173,7 +187,10 @@ impl AccessService for Access {
             return Err(status(Error::invalid("token_hash", "must be a SHA-256, 32 bytes")));
         }
         let found = store::tokens::find(self.node.db(), &hash, self.node.now()).await.map_err(status)?;
-        let Some(token) = found else { return Ok(IntrospectResponse::default().into()) };
+        let Some(mut token) = found else { return Ok(IntrospectResponse::default().into()) };
+        if !self.still_there(&mut token.principal) {
+            return Ok(IntrospectResponse::default().into());
+        }
         let kind = match token.principal.role {
             Role::Visitor => PrincipalKind::Visitor,
             Role::Worker => PrincipalKind::Worker,

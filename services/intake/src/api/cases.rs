@@ -120,6 +120,7 @@ fn set_mode(request: &SetCaseModeRequest) -> Result<(Id, Command)> {
         "state",
         "must be WAITING_FOR_VISITOR or WAITING_FOR_US for an asynchronous case",
     );
+    violations.check(proto::intake::CaseState::try_from(request.state).is_ok(), "state", "is unknown");
     let due_at = proto::from_timestamp("due_at", request.due_at.as_ref())?;
     violations.done()?;
     Ok((id, Command::SetMode { mode: mode.unwrap_or(Mode::Live), state: turn.unwrap_or(State::Active), due_at }))
@@ -174,10 +175,10 @@ async fn resume(app: &App, caller: &Caller, peer: &str, request: ResumeCaseReque
             .commit(id, caller.origin(), move |unit| {
                 let (token, scope, once) = (token.clone(), scope.clone(), once.clone());
                 Box::pin(async move {
+                    unit.audit(id, &scope);
                     // Only to refuse another request under the same id; the answer itself is made anew.
                     if unit.earlier_answer::<()>(&once).await?.is_none() {
                         store::tokens::insert(unit, token.hash.clone(), token.id, &token.principal, token.expires_at).await?;
-                        unit.audit(id, &scope);
                         unit.remember_answer(&once, &id.to_string(), &()).await?;
                     }
                     Ok(())

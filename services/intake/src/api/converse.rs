@@ -11,7 +11,7 @@ use kernel::error::Code;
 use kernel::{Error, Result};
 use proto::intake::converse_request::Frame;
 use proto::intake::converse_response::Frame as Answer;
-use proto::intake::{ConverseRequest, ConverseResponse, FrameDone, FrameError, StreamEnding};
+use proto::intake::{ConverseRequest, ConverseResponse, FrameDone, FrameError, StreamEnding, SubscribeRequest};
 use rpc::{Caller, status};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -106,8 +106,8 @@ impl Stream {
                         "close one, or use another stream and correlation_id",
                     ));
                 }
-                let reader = Reader::start(&self.app, &caller, &wanted).await?;
-                let task = tokio::spawn(forward(reader, id, self.sender.clone()));
+                // In a task of its own: one that must wait holds up nobody else on this stream.
+                let task = tokio::spawn(forward(self.app.clone(), caller, wanted, id, self.sender.clone()));
                 self.subscriptions.insert(id, task.abort_handle());
                 Ok(())
             }
@@ -184,7 +184,15 @@ async fn work(app: App, mut waiting: mpsc::Receiver<(u64, Caller, Frame)>, sende
 }
 
 /// Passes a subscription's events on under its correlation id.
-async fn forward(reader: Reader, correlation_id: u64, sender: Sender) {
+async fn forward(app: App, caller: Caller, wanted: SubscribeRequest, correlation_id: u64, sender: Sender) {
+    let reader = match Reader::start(&app, &caller, &wanted).await {
+        Ok(reader) => reader,
+        Err(error) => {
+            // A client that is gone needs no answer.
+            let _ = sender.send(Ok(ConverseResponse { correlation_id, frame: Some(Answer::Error(frame_error(error))) })).await;
+            return;
+        }
+    };
     let (inner, mut events) = mpsc::channel(64);
     let run = reader.run(inner);
     let pass = async {

@@ -1,6 +1,9 @@
 //! Lists with pages: cases, and who has read or changed a case.
 
+use std::sync::Arc;
+
 use auth::Reach;
+use kernel::error::Violations;
 use kernel::{Error, Id, Result, Time};
 use log::Scope;
 use proto::intake::{AuditEntry, CaseState, ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse};
@@ -12,6 +15,8 @@ use crate::store::cases::{self, Filter};
 
 const DEFAULT_PAGE: i32 = 50;
 const MAX_PAGE: i32 = 200;
+const MAX_ID: usize = 64;
+const MAX_REF: usize = 128;
 
 fn page_size(size: i32) -> Result<i64> {
     match size {
@@ -36,6 +41,11 @@ fn unseal(app: &App, token: &str) -> Result<Option<String>> {
 
 pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Result<ListCasesResponse> {
     let limit = page_size(request.page_size)?;
+    let mut violations = Violations::default();
+    violations.optional_text("clinic_id", &request.clinic_id, MAX_ID);
+    violations.optional_text("worker_id", &request.worker_id, MAX_ID);
+    violations.optional_text("external_ref", &request.external_ref, MAX_REF);
+    violations.done()?;
     if request.states.iter().any(|state| CaseState::try_from(*state).is_err()) {
         return Err(Error::invalid("states", "hold an unknown state"));
     }
@@ -63,19 +73,22 @@ pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Res
         Some(last) => seal(app, &format!("{}/{}", last.opened_at.micros(), last.id))?,
         None => String::new(),
     };
-    log_list(app, caller).await?;
+    log_list(app, caller, &found).await?;
     Ok(ListCasesResponse { cases: found.iter().map(cases::Stored::to_proto).collect(), next_page_token })
 }
 
-/// A list is an access too; its audit row stands under the organisation.
-async fn log_list(app: &App, caller: &Caller) -> Result<()> {
+/// A list is an access to each case in it; the list itself stands under the organisation, also if it is empty.
+async fn log_list(app: &App, caller: &Caller, found: &[cases::Stored]) -> Result<()> {
     let organisation = caller.principal.organisation.clone();
     let key = Id::derived(&[b"list", organisation.as_bytes()]);
+    let listed: Arc<Vec<(Id, Scope)>> = Arc::new(found.iter().map(|case| (case.id, case.scope())).collect());
     app.node
         .commit(key, caller.origin(), move |unit| {
             let scope = Scope { organisation: organisation.clone(), ..Scope::default() };
+            let listed = listed.clone();
             Box::pin(async move {
                 unit.audit(key, &scope);
+                listed.iter().for_each(|(case, scope)| unit.audit(*case, scope));
                 Ok(())
             })
         })

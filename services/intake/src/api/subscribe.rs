@@ -74,7 +74,7 @@ impl Reader {
         let seat = app.hub.join(id);
         app.log_read(caller, id, &case).await?;
         let screen = Screen::of(app, caller, id);
-        screen.show().await;
+        app.show_screen(screen.key.as_deref()).await;
         if caller.role() == Role::Visitor && case.answer_waits {
             app.visitor_returned(caller, id).await?;
         }
@@ -100,7 +100,6 @@ impl Reader {
                 last_word.send(Ok(SubscribeResponse { event: Some(Event::Resync(Resync { after_seq: self.last })) }));
             }
         }
-        self.screen.clone().clear().await;
     }
 
     async fn deliver(&mut self, sender: &Sender) -> End {
@@ -165,7 +164,7 @@ impl Reader {
 
     /// A revoked token, or a case that went to somebody else, ends the stream.
     async fn check(&mut self) -> Result<(), End> {
-        self.screen.clone().show().await;
+        self.app.show_screen(self.screen.key.as_deref()).await;
         if !self.caller.token_hash.is_empty() && self.caller.role() != Role::Service {
             match self.app.authenticator.holder(self.caller.token_hash.clone()).await {
                 Ok(_) => {}
@@ -182,8 +181,15 @@ impl Reader {
     }
 }
 
+impl App {
+    async fn show_screen(&self, key: Option<&str>) {
+        if let Some(key) = key {
+            self.node.platform.ephemeral.set_present(key, live::SCREEN).await;
+        }
+    }
+}
+
 /// The sign that somebody has this conversation open; gone soon after they are.
-#[derive(Clone)]
 struct Screen {
     app: App,
     /// None: a caller whose screen tells nothing to others.
@@ -200,15 +206,14 @@ impl Screen {
         Self { app: app.clone(), key }
     }
 
-    async fn show(&self) {
-        if let Some(key) = &self.key {
-            self.app.node.platform.ephemeral.set_present(key, live::SCREEN).await;
-        }
-    }
+}
 
-    async fn clear(&self) {
-        if let Some(key) = &self.key {
-            self.app.node.platform.ephemeral.clear_present(key).await;
+impl Drop for Screen {
+    /// Also when the reader is cut off in the middle: a screen that is gone must not count as present.
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            let ephemeral = self.app.node.platform.ephemeral.clone();
+            self.app.node.platform.tasks.spawn(async move { ephemeral.clear_present(&key).await });
         }
     }
 }

@@ -21,6 +21,10 @@ pub fn check(caller: &Caller, rpc: &str, case: &Stored) -> Result<()> {
 pub async fn lock(unit: &mut Unit<'_>, caller: &Caller, rpc: &str, id: Id) -> Result<Stored> {
     let case = cases::lock(unit, id).await?.ok_or_else(|| Error::not_found("case"))?;
     check(caller, rpc, &case)?;
+    if case.erased {
+        // What is written now would never be erased again.
+        return Err(Error::precondition("CASE_ERASED", "the case's retention is over and its text is erased; open a new case"));
+    }
     Ok(case)
 }
 

@@ -133,6 +133,12 @@ impl App {
         let once = caller.once(&request.request_id, &request)?;
         let wanted = parse(request, &caller)?;
         let door = Door::find(self.node.region.get(), &wanted.request.entry_point_id)?;
+        if let Some(earlier) = log::unit::kept_answer::<proto::intake::Case>(self.node.db(), &once).await? {
+            // Whatever the door is now: this was answered, and the visitor needs the way back.
+            let found = safety::screen(&wanted.request.text);
+            let language = Language::from_code(&earlier.language).unwrap_or(Language::English);
+            return self.opened(&caller, &door, earlier, language, &found, None).map(|answer| (answer, Receipt::default()));
+        }
         let language = fit(&wanted, &door, &caller)?;
         let now = self.node.now();
         let visitor_opens = caller.role() == Role::Anonymous;

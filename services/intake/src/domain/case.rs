@@ -127,9 +127,10 @@ pub fn decide(life: &Life, command: &Command, now: Time) -> Result<Life, Error> 
         }
         _ if closed => {}
         Command::Queued => {
-            if life.worker.is_empty() {
-                next.state = State::Waiting;
-            }
+            // Routing knows who has it: whoever intake still shows has given it up.
+            next.worker.clear();
+            next.state = State::Waiting;
+            next.due_at = None;
         }
         Command::Offered => {
             if life.worker.is_empty() {

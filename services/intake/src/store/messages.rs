@@ -122,7 +122,7 @@ pub async fn erase(unit: &mut Unit<'_>, case: Id) -> Result<()> {
     unit.tx
         .exec("UPDATE message SET body = '', sender = '', client_id = CAST(seq AS TEXT), erased = TRUE WHERE case_id = $1", args![case])
         .await?;
-    unit.tx.exec("UPDATE note SET body = '', client_id = CAST(seq AS TEXT) WHERE case_id = $1", args![case]).await?;
+    unit.tx.exec("UPDATE note SET body = '', worker = '', client_id = CAST(seq AS TEXT) WHERE case_id = $1", args![case]).await?;
     Ok(())
 }
 

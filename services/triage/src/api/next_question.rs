@@ -15,6 +15,7 @@ pub fn answer(region: &Region, request: &NextQuestionRequest) -> Result<NextQues
     let mut wrong = Violations::default();
     wrong.text("entry_point_id", &request.entry_point_id, 64);
     wrong.optional_text("contact_reason_id", &request.contact_reason_id, 64);
+    wrong.optional_text("language", &request.language, 16);
     wrong.check(request.answers.len() <= MAX_ANSWERS, "answers", "holds more answers than any protocol has questions");
     wrong.check((-1..=MAX_AGE).contains(&request.age), "age", "must be an age in years up to 130, or -1 if it is unknown");
     wrong.done()?;
