@@ -6,6 +6,7 @@
 //! let anna = suite.worker("alfa.anna").await;
 //! ```
 
+use crate::ports::Port;
 use crate::servers::{Nats, shared_postgres, shared_redis};
 use ::suite::pace::Pace;
 use ::suite::suite::{Parts, SERVICES, Suite, listen};
@@ -102,6 +103,7 @@ impl Setup {
             folder,
             database,
             nats,
+            port: Port::free(),
             running: None,
             channel: None,
         };
@@ -120,6 +122,8 @@ pub struct TestSuite {
     folder: Option<tempfile::TempDir>,
     database: String,
     pub nats: Option<Arc<Nats>>,
+    /// The same after a restart, so that clients find it again.
+    port: Port,
     running: Option<Suite>,
     channel: Option<Channel>,
 }
@@ -146,7 +150,7 @@ impl TestSuite {
             reflection: true,
             replica: None,
             peers: BTreeMap::new(),
-            grpc: listen("grpc", "127.0.0.1:0").await.expect("a port"),
+            grpc: listen("grpc", &format!("127.0.0.1:{}", self.port.number())).await.expect("a port"),
             http: None,
         };
         let suite = Suite::start(parts, &SERVICES).await.expect("the suite starts");
@@ -201,8 +205,7 @@ impl TestSuite {
 
     /// Applies a region given as YAML.
     pub async fn apply(&self, yaml: &str) {
-        let document = region::parse("tests.yaml", yaml).unwrap_or_else(|findings| panic!("{}", apply::refused(&findings)));
-        apply::apply(&self.operator().client, &document, false).await.expect("the region is taken");
+        self.operator().apply_region(yaml).await;
     }
 
     /// The pace of a manual clock.
@@ -225,7 +228,7 @@ impl TestSuite {
     }
 
     pub fn with_token(&self, token: &str) -> Person {
-        Person { client: client::with_token(self.channel(), token).expect("a token"), token: token.to_owned() }
+        Person::new(self.channel(), token)
     }
 
     /// Somebody without a token.
@@ -244,12 +247,7 @@ impl TestSuite {
 
     /// A token for anybody but a visitor.
     pub async fn person(&self, kind: PrincipalKind, id: &str, organisation: &str) -> Person {
-        let principal =
-            Principal { kind: kind.into(), id: id.to_owned(), organisation_id: organisation.to_owned(), clinic_ids: Vec::new() };
-        let request =
-            IssueTokenRequest { request_id: format!("token-{organisation}-{id}"), principal: Some(principal), ttl_seconds: 366 * 86_400 };
-        let answer = self.operator().access().issue_token(request).await.expect("a token");
-        self.with_token(&answer.into_inner().token)
+        Person::new(self.channel(), &self.operator().issue(kind, id, organisation).await)
     }
 
     /// A worker, by an id such as `alfa.anna`.
@@ -332,6 +330,26 @@ pub struct Person {
 }
 
 impl Person {
+    /// Over a connection that may be to a suite in another process.
+    pub fn new(channel: Channel, token: &str) -> Person {
+        Person { client: client::with_token(channel, token).expect("a token"), token: token.to_owned() }
+    }
+
+    /// As an operator: applies a region given as YAML.
+    pub async fn apply_region(&self, yaml: &str) {
+        let document = region::parse("tests.yaml", yaml).unwrap_or_else(|findings| panic!("{}", apply::refused(&findings)));
+        apply::apply(&self.client, &document, false).await.expect("the region is taken");
+    }
+
+    /// As an operator: a token for anybody but a visitor.
+    pub async fn issue(&self, kind: PrincipalKind, id: &str, organisation: &str) -> String {
+        let principal =
+            Principal { kind: kind.into(), id: id.to_owned(), organisation_id: organisation.to_owned(), clinic_ids: Vec::new() };
+        let request =
+            IssueTokenRequest { request_id: format!("token-{organisation}-{id}"), principal: Some(principal), ttl_seconds: 366 * 86_400 };
+        self.access().issue_token(request).await.expect("a token").into_inner().token
+    }
+
     pub fn access(&self) -> AccessServiceClient<Client> {
         AccessServiceClient::new(self.client.clone())
     }

@@ -99,16 +99,8 @@ pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn 
     let name = handler.source();
     let mut batches = bus.subscribe_log(name).await;
     let mut owned = leases.owned();
-    let mut driver = Driver {
-        log,
-        handler,
-        source,
-        leases,
-        shards: BTreeMap::new(),
-        running: JoinSet::new(),
-        tasks: Vec::new(),
-        stale: false,
-    };
+    let mut driver =
+        Driver { log, handler, source, leases, shards: BTreeMap::new(), running: JoinSet::new(), tasks: Vec::new(), stale: false };
     let mut compare = tokio::time::interval(COMPARE);
     compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut own = true;
@@ -474,7 +466,8 @@ impl Context {
             ));
         }
         // Read here, under the cursor's lock, so that a letter that is settled meanwhile parks nothing more.
-        let mut parked = if task.events.is_empty() { BTreeSet::new() } else { dead_letter::parked_keys(unit, self.source, task.shard).await? };
+        let mut parked =
+            if task.events.is_empty() { BTreeSet::new() } else { dead_letter::parked_keys(unit, self.source, task.shard).await? };
         for (index, event) in task.events.iter().enumerate() {
             at.store(index, Ordering::Relaxed);
             if !self.handler.wants(&event.r#type) {

@@ -42,11 +42,18 @@ pub async fn rejoin(log: &Log, cursors: Vec<Cursor>, dry_run: bool) -> Result<Re
                     let seen = cursors.iter().filter(|cursor| cursor.shard == shard);
                     let highest = seen.clone().map(|cursor| cursor.position).max().unwrap_or(0).max(head);
                     for cursor in seen.clone().filter(|cursor| cursor.position <= head && !cursor.event_id.is_empty()) {
-                        let row = tx.row("SELECT event_id FROM event_log WHERE shard = $1 AND position = $2", args![shard, cursor.position]).await?;
+                        let row = tx
+                            .row("SELECT event_id FROM event_log WHERE shard = $1 AND position = $2", args![shard, cursor.position])
+                            .await?;
                         let held = row.map(|row| row.id(0)).transpose()?.map(|id| id.to_string());
                         if held.is_some_and(|held| held != cursor.event_id) {
                             // The log has grown again past what was consumed: where the two part cannot be told from here.
-                            orphans.push(Orphans { shard, consumer: cursor.consumer.clone(), first: cursor.position, last: cursor.position });
+                            orphans.push(Orphans {
+                                shard,
+                                consumer: cursor.consumer.clone(),
+                                first: cursor.position,
+                                last: cursor.position,
+                            });
                         }
                     }
                     orphans.extend(seen.filter(|cursor| cursor.position > head).map(|cursor| Orphans {

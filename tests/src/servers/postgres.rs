@@ -60,6 +60,26 @@ impl Postgres {
         self.try_psql(database, sql).unwrap_or_else(|error| panic!("psql {database}: {sql}\n{error}"))
     }
 
+    /// One schema of a database as SQL, as a backup would hold it.
+    pub fn dump_schema(&self, database: &str, schema: &str) -> String {
+        let mut dump = Command::new(self.bin.join("pg_dump"));
+        dump.args(["-h", "127.0.0.1", "-p", &self.instance.port.number().to_string(), "-U", "postgres", "-d", database]);
+        let output = dump.args(["-n", schema]).output().expect("pg_dump, which comes with psql");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Puts a schema back as it was dumped; what came after is gone.
+    pub fn restore_schema(&self, database: &str, schema: &str, dump: &str) {
+        let file = self.dir.path().join(format!("restore-{database}-{schema}.sql"));
+        std::fs::write(&file, dump).expect("own folder");
+        self.psql(database, &format!("drop schema \"{schema}\" cascade"));
+        let mut psql = Command::new(self.bin.join("psql"));
+        psql.args(["-h", "127.0.0.1", "-p", &self.instance.port.number().to_string(), "-U", "postgres", "-d", database]);
+        let output = psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(&file).output().expect("psql");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// SIGKILL to the server and every process of it, as when the machine goes down; returns when all are gone.
     pub fn kill(&self) {
         let children = self.instance.pid().map(children_of).unwrap_or_default();

@@ -132,7 +132,7 @@ async fn p4_numbers_are_dense_whoever_writes(stack: Stack) {
 }
 
 /// Log and audit positions are dense per shard, key_seq per key.
-async fn dense(db: &Db, service: &str) {
+pub async fn dense(db: &Db, service: &str) {
     for (table, numbered, within) in
         [("event_log", "position", "shard"), ("audit_log", "position", "shard"), ("event_log", "key_seq", "key")]
     {

@@ -21,12 +21,16 @@ macro_rules! on_both_stacks {
 }
 
 mod afterwards;
+mod bad_input;
+mod bus_loss;
 mod conformance;
 mod conversation;
 mod doors;
 mod dynamic;
 mod exactly_once;
 mod journey;
+mod kill;
+mod simulate;
 mod store_conformance;
 mod tables;
 mod tenants;

@@ -41,7 +41,7 @@ const FORM: &[(&str, &str)] = &[
 
 /// Whose thing a field names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
+pub enum Whose {
     Own,
     Other,
     Nobody,
@@ -49,16 +49,16 @@ enum Whose {
 
 /// Things of one organisation, by the name of the field that names them.
 #[derive(Clone)]
-struct Things {
+pub struct Things {
     by_field: BTreeMap<&'static str, String>,
     starts_at: prost_types::Timestamp,
     token_hash: Vec<u8>,
-    visitor: Option<Visitor>,
+    pub visitor: Option<Visitor>,
 }
 
 impl Things {
     /// Things that are nowhere.
-    fn nowhere(suite: &TestSuite) -> Things {
+    pub fn nowhere(suite: &TestSuite) -> Things {
         let id = || Id::new(suite.clock.now()).to_string();
         let by_field = FIELDS.iter().map(|field| {
             let uuid = ["case_id", "offer_id", "booking_id", "notification_id", "token_id", "event_id"].contains(field);
@@ -68,7 +68,7 @@ impl Things {
     }
 
     /// A case that Anna has, with a booking; another that is offered to Bo; a token; a place in the stream of events.
-    async fn of(suite: &TestSuite, name: &'static str) -> Things {
+    pub async fn of(suite: &TestSuite, name: &'static str) -> Things {
         let door = format!("{name}-door");
         let reason = format!("{name}-cold");
         let visitor = suite.visitor(&door, &reason, &format!("{CANARY} {name}")).await;
@@ -142,6 +142,11 @@ impl Things {
             ("contact_reason_id", reason),
         ]);
         Things { by_field, starts_at: start(1).unwrap(), token_hash: auth::token_hash(&issued.token), visitor: Some(visitor) }
+    }
+
+    /// The thing that a field of this name means.
+    pub fn id(&self, field: &str) -> String {
+        self.by_field[field].clone()
     }
 
     /// Whether an answer holds anything of this organisation's.
@@ -224,15 +229,15 @@ fn wrap(field: &FieldDescriptor, message: &impl Message) -> Value {
 }
 
 /// The request's fields that name something; `principal` is one of them.
-fn names(request: &MessageDescriptor) -> Vec<String> {
+pub fn names(request: &MessageDescriptor) -> Vec<String> {
     let naming = |name: &str| FIELDS.contains(&name) || name == "principal";
     request.fields().map(|field| field.name().to_owned()).filter(|name| naming(name)).collect()
 }
 
-struct World {
-    own: Things,
-    other: Things,
-    nobody: Things,
+pub struct World {
+    pub own: Things,
+    pub other: Things,
+    pub nobody: Things,
 }
 
 impl World {
@@ -245,7 +250,7 @@ impl World {
     }
 
     /// A request whose n-th naming field names a thing of `whose[n]`.
-    fn request(&self, descriptor: &MessageDescriptor, whose: &[Whose]) -> DynamicMessage {
+    pub fn request(&self, descriptor: &MessageDescriptor, whose: &[Whose]) -> DynamicMessage {
         let mut message = DynamicMessage::new(descriptor.clone());
         let naming = names(descriptor);
         // Of the slot, the start is whosever resource it is.

@@ -205,7 +205,6 @@ impl Screen {
         };
         Self { app: app.clone(), key }
     }
-
 }
 
 impl Drop for Screen {

@@ -1,0 +1,248 @@
+//! What is wrong with a request is said in the same way by every RPC: the right code, a stable reason, the field. Generated from the
+//! contracts, so that a new RPC is tested from its first day.
+
+use crate::dynamic::{call, methods, path};
+use crate::tenants::{Things, Whose, World, names};
+use auth::Role;
+use bytes::Bytes;
+use prost::Message as _;
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, Value};
+use samtal_tests::suite::{Person, Stack, TestSuite};
+use std::time::Duration;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// The longest text of a conversation.
+const MAX_TEXT: usize = 16 * 1024;
+/// The largest request of all but a region's description.
+const MAX_REQUEST: usize = 64 * 1024;
+
+/// Fields that name something by a UUID.
+const UUIDS: [&str; 6] = ["case_id", "offer_id", "booking_id", "notification_id", "token_id", "event_id"];
+
+/// Fields that may hold any text, with the reason.
+const ANY_TEXT: &[(&str, &str)] = &[
+    ("token", "a frame's token: one that is unknown is refused as a token"),
+    ("region_json", "a region's description has a limit of its own"),
+];
+
+struct Door {
+    suite: TestSuite,
+    world: World,
+    people: Vec<(Role, Person)>,
+}
+
+impl Door {
+    async fn open() -> Door {
+        let suite = TestSuite::start(Stack::Embedded).await;
+        let own = Things::of(&suite, "alfa").await;
+        let visitor = own.visitor.clone().unwrap().me;
+        let people = vec![
+            (Role::Anonymous, suite.anonymous()),
+            (Role::Visitor, visitor),
+            (Role::Worker, suite.worker("alfa.anna").await),
+            (Role::Volunteer, suite.volunteer("alfa.vera").await),
+            (Role::Leader, suite.leader("alfa.lea").await),
+            (Role::Integrator, suite.integrator("alfa").await),
+            (Role::Operator, suite.operator()),
+            (Role::Service, suite.service("intake")),
+        ];
+        let world = World { other: Things::nowhere(&suite), nobody: Things::nowhere(&suite), own };
+        Door { suite, world, people }
+    }
+
+    fn person(&self, role: Role) -> &Person {
+        &self.people.iter().find(|(one, _)| *one == role).unwrap().1
+    }
+
+    /// Those who may call it, by the policy.
+    fn allowed(&self, method: &MethodDescriptor) -> Vec<Role> {
+        let path = path(method);
+        let rules = auth::policy::rules(&path);
+        assert!(!rules.is_empty(), "{path} is in no policy");
+        rules.iter().map(|(role, _)| *role).collect()
+    }
+
+    /// A request about one's own things, as good as any.
+    fn good(&self, method: &MethodDescriptor) -> DynamicMessage {
+        if method.is_client_streaming() {
+            return DynamicMessage::new(method.input());
+        }
+        self.world.request(&method.input(), &vec![Whose::Own; names(&method.input()).len()])
+    }
+}
+
+async fn status(person: &Person, method: &MethodDescriptor, request: &DynamicMessage) -> Option<Status> {
+    call(person, method, Bytes::from(request.encode_to_vec()), Duration::from_millis(100)).await.err()
+}
+
+fn reason(status: &Status) -> String {
+    let info = status.get_details_error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
+    assert_eq!(info.domain, "samtal");
+    info.reason
+}
+
+fn violated(status: &Status) -> Vec<String> {
+    status.get_details_bad_request().map(|bad| bad.field_violations.into_iter().map(|one| one.field).collect()).unwrap_or_default()
+}
+
+/// Methods whose requests come whole.
+fn unary() -> impl Iterator<Item = MethodDescriptor> {
+    methods().into_iter().filter(|method| !method.is_client_streaming())
+}
+
+fn strings(method: &MethodDescriptor) -> Vec<FieldDescriptor> {
+    method.input().fields().filter(|field| matches!(field.kind(), Kind::String) && !field.is_list()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_call_is_told_so() {
+    let door = Door::open().await;
+    let stranger = door.suite.with_token("this-is-nobodys-token");
+    let mut calls = 0;
+    for method in methods() {
+        let (path, allowed, request) = (path(&method), door.allowed(&method), door.good(&method));
+        for (role, person) in &door.people {
+            if allowed.contains(role) {
+                continue;
+            }
+            calls += 1;
+            let status = status(person, &method, &request).await.unwrap_or_else(|| panic!("{path} lets {role:?} in"));
+            let expected =
+                if *role == Role::Anonymous { (Code::Unauthenticated, "TOKEN_MISSING") } else { (Code::PermissionDenied, "NOT_ALLOWED") };
+            assert_eq!((status.code(), reason(&status).as_str()), expected, "{path} as {role:?}");
+        }
+        let status = status(&stranger, &method, &request).await.unwrap_or_else(|| panic!("{path} takes any token"));
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "TOKEN_INVALID"), "{path}");
+    }
+    assert!(calls > 200, "{calls}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_is_refused_by_its_field() {
+    let door = Door::open().await;
+    let mut faults = Vec::new();
+    let mut check = |path: &str, field: &str, what: &str, status: Option<Status>| match status {
+        Some(status) if status.code() == Code::InvalidArgument && reason(&status) == "INVALID_FIELD" => {
+            if !violated(&status)
+                .iter()
+                .any(|one| one == field || one.starts_with(&format!("{field}.")) || one.starts_with(&format!("{field}[")))
+            {
+                faults.push(format!("{path}: {what} in {field}: names {:?}", violated(&status)));
+            }
+        }
+        other => faults.push(format!("{path}: {what} in {field}: {:?}", other.map(|status| (status.code(), status.message().to_owned())))),
+    };
+    for method in unary() {
+        let path = path(&method);
+        let person = door.person(*door.allowed(&method).last().unwrap());
+        for field in method.input().fields() {
+            let with = |value: Value| {
+                let mut request = door.good(&method);
+                request.set_field(&field, value);
+                request
+            };
+            let name = field.name();
+            if UUIDS.contains(&name) {
+                for nonsense in ["nonsense", "", "018F4E7A-6F3C-7C1E-9B5A-3F1D2C4B5A69"] {
+                    // A visitor's list needs a case; staff's may go without.
+                    if nonsense.is_empty() && path.ends_with("ListNotifications") {
+                        continue;
+                    }
+                    let status = status(person, &method, &with(Value::String(nonsense.into()))).await;
+                    check(&path, name, &format!("{nonsense:?}"), status);
+                }
+            }
+            match field.kind() {
+                Kind::Enum(_) if !field.is_list() => {
+                    check(&path, name, "an unknown number", status(person, &method, &with(Value::EnumNumber(99))).await)
+                }
+                Kind::Message(message) if message.full_name() == "google.protobuf.Timestamp" => {
+                    for (seconds, nanos) in [(-1, 0), (1, -1), (i64::MAX, 0)] {
+                        let stamp = prost_types::Timestamp { seconds, nanos };
+                        let value = Value::Message(DynamicMessage::decode(message.clone(), stamp.encode_to_vec().as_slice()).unwrap());
+                        check(&path, name, &format!("{seconds} s {nanos} ns"), status(person, &method, &with(value)).await);
+                    }
+                }
+                Kind::Int32 if ["page_size", "rating"].contains(&name) => {
+                    for number in [-1, i32::MAX] {
+                        check(&path, name, &number.to_string(), status(person, &method, &with(Value::I32(number))).await);
+                    }
+                }
+                Kind::Int64 if name == "after_seq" => check(&path, name, "-1", status(person, &method, &with(Value::I64(-1))).await),
+                Kind::String if !field.is_list() && !UUIDS.contains(&name) && !ANY_TEXT.iter().any(|(any, _)| *any == name) => {
+                    let long = "x".repeat(MAX_TEXT + 1);
+                    let status = status(person, &method, &with(Value::String(long))).await;
+                    // A name that is too long to exist may be refused as one that does not.
+                    if !matches!(&status, Some(status) if status.code() == Code::NotFound) {
+                        check(&path, name, "16 KiB and a byte", status);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_exist_is_not_found() {
+    let door = Door::open().await;
+    let mut faults = Vec::new();
+    for method in unary() {
+        let path = path(&method);
+        for field in method.input().fields().filter(|field| UUIDS.contains(&field.name())) {
+            let mut request = door.good(&method);
+            request.set_field(&field, Value::String(door.world.nobody.id(field.name())));
+            for role in door.allowed(&method) {
+                let status = status(door.person(role), &method, &request).await;
+                let lists = path.ends_with("ListNotifications") && role != Role::Visitor;
+                if !lists && !matches!(&status, Some(status) if status.code() == Code::NotFound && reason(status) == "NOT_FOUND") {
+                    faults.push(format!("{path} as {role:?}: an unknown {}: {status:?}", field.name()));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_never_reaches_a_handler() {
+    let door = Door::open().await;
+    for method in unary() {
+        let path = path(&method);
+        let limit = if path.contains("ConfigService") { runtime::MAX_CONFIG_REQUEST } else { MAX_REQUEST };
+        let Some(field) = strings(&method).into_iter().next() else { continue };
+        let mut request = door.good(&method);
+        request.set_field(&field, Value::String("x".repeat(limit + 1)));
+        for role in door.allowed(&method) {
+            let status = status(door.person(role), &method, &request).await.unwrap_or_else(|| panic!("{path} takes everything"));
+            assert_eq!(status.code(), Code::ResourceExhausted, "{path} as {role:?}: {status:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_message_are_refused() {
+    let door = Door::open().await;
+    for method in unary() {
+        let person = door.person(*door.allowed(&method).last().unwrap());
+        let garbage = Bytes::from_static(b"\xff\xff\xff\xff garbage");
+        let status = call(person, &method, garbage, Duration::from_millis(100)).await.expect_err("garbage");
+        assert!(matches!(status.code(), Code::InvalidArgument | Code::Internal), "{}: {status:?}", path(&method));
+    }
+    // And the suite is none the worse.
+    let things = &door.world.own;
+    door.person(Role::Worker).messages(&things.id("case_id")).await.unwrap();
+    assert_eq!(
+        door.person(Role::Worker)
+            .post(&things.id("case_id"), "exact", &"å".repeat(MAX_TEXT / 2))
+            .await
+            .unwrap()
+            .message
+            .unwrap()
+            .text
+            .len(),
+        MAX_TEXT
+    );
+}
