@@ -186,6 +186,7 @@ impl Driver {
             let shard = row.int(0)? as u32;
             let cursor = Cursor { incarnation: row.text(1)?, position: row.int(2)?, event_id: row.text(3)? };
             positions.push(cursor.position);
+            self.log.progress().set_halted(source, shard, None);
             if let Some(epoch) = owned.get(&shard) {
                 let stored = cursor.clone();
                 let consumer = Consumer::new(cursor, Checks::ALL);
@@ -217,10 +218,12 @@ impl Driver {
         if let Some(halt) = state.consumer.halted() {
             if !state.told {
                 state.told = true;
+                self.log.progress().set_halted(self.handler.source(), shard, Some(halt.to_string()));
                 tracing::error!(service = self.log.service(), source = self.handler.source(), shard, "{halt}");
             }
-        } else {
+        } else if state.told {
             state.told = false;
+            self.log.progress().set_halted(self.handler.source(), shard, None);
         }
         match action {
             Some(Action::Apply { events, cursor }) => {

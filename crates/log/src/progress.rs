@@ -14,11 +14,13 @@ struct Inner {
     heads: watch::Sender<Vec<i64>>,
     /// By source; made when a consumer starts.
     cursors: RwLock<BTreeMap<&'static str, watch::Sender<Vec<i64>>>>,
+    /// Why a shard of a source stands still.
+    halted: RwLock<BTreeMap<(&'static str, u32), String>>,
 }
 
 impl Progress {
     pub(crate) fn new(heads: Vec<i64>) -> Self {
-        Self(Arc::new(Inner { heads: watch::Sender::new(heads), cursors: RwLock::default() }))
+        Self(Arc::new(Inner { heads: watch::Sender::new(heads), cursors: RwLock::default(), halted: RwLock::default() }))
     }
 
     /// The last position committed in each shard, as far as this process has committed it.
@@ -35,6 +37,20 @@ impl Progress {
     /// The sources that are consumed here.
     pub fn sources(&self) -> Vec<&'static str> {
         self.0.cursors.read().unwrap_or_else(std::sync::PoisonError::into_inner).keys().copied().collect()
+    }
+
+    /// Why this shard of `source` stands still here; None if it runs.
+    pub fn halted(&self, source: &str, shard: u32) -> Option<String> {
+        let halted = self.0.halted.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        halted.iter().find(|((name, number), _)| *name == source && *number == shard).map(|(_, why)| why.clone())
+    }
+
+    pub(crate) fn set_halted(&self, source: &'static str, shard: u32, why: Option<String>) {
+        let mut halted = self.0.halted.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match why {
+            Some(why) => halted.insert((source, shard), why),
+            None => halted.remove(&(source, shard)),
+        };
     }
 
     pub(crate) fn committed(&self, shard: u32, position: i64) {

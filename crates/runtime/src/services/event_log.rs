@@ -87,6 +87,7 @@ impl EventLogService for EventLog {
                 })
             };
             let mut cursor = read().map_err(status)?;
+            cursor.halted = node.log.progress().halted(&cursor.source, cursor.shard).unwrap_or_default();
             // The consumer may be ahead of what it has stored, by events without effect.
             if let Some(seen) = node.log.progress().cursors(&cursor.source) {
                 let ahead = seen.borrow().get(cursor.shard as usize).copied().unwrap_or(0);
