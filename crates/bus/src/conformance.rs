@@ -33,35 +33,48 @@ async fn batches_reach_every_reader(a: &Bus, b: &Bus, service: &'static str) {
     panic!("readers got nothing: {got_first} {got_second}");
 }
 
-async fn live_reaches_those_who_listen(a: &Bus, b: &Bus, tag: &str) {
-    let subject = crate::live_subject(&format!("{tag}-one"));
-    let mut reader = b.subscribe_live(&subject).await.expect("a subscription");
-    for n in 0..20_u8 {
-        a.publish_live(&subject, Bytes::from(vec![n])).await;
-    }
-    let mut seen = 0;
-    while seen < 20 {
-        match reader.next().await.expect("the stream goes on") {
-            Live::Message(bytes) => {
-                assert_eq!(bytes.as_ref(), [seen], "live messages of one sender keep their order");
-                seen += 1;
-            }
-            Live::Gap => {}
-        }
+/// How long a live message may take before it counts as lost, which live messages may be.
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(1);
+/// A bus that loses more often than this in a row is broken.
+const ROUNDS: u8 = 10;
+
+/// The next live message; None if nothing comes, or something may have been lost.
+async fn heard(reader: &mut crate::LiveStream) -> Option<Bytes> {
+    match tokio::time::timeout(SILENCE, reader.next()).await {
+        Ok(Some(Live::Message(bytes))) => Some(bytes),
+        Ok(Some(Live::Gap)) | Err(_) => None,
+        Ok(None) => panic!("the stream of live messages ended"),
     }
 }
 
+async fn live_reaches_those_who_listen(a: &Bus, b: &Bus, tag: &str) {
+    'rounds: for round in 0..ROUNDS {
+        let subject = crate::live_subject(&format!("{tag}-one-{round}"));
+        let mut reader = b.subscribe_live(&subject).await.expect("a subscription");
+        for n in 0..20_u8 {
+            a.publish_live(&subject, Bytes::from(vec![n])).await;
+        }
+        for n in 0..20_u8 {
+            let Some(bytes) = heard(&mut reader).await else { continue 'rounds };
+            assert_eq!(bytes.as_ref(), [n], "live messages of one sender keep their order");
+        }
+        return;
+    }
+    panic!("live messages were lost in every round");
+}
+
 async fn subjects_are_apart(a: &Bus, b: &Bus, tag: &str) {
-    let (one, other) = (crate::live_subject(&format!("{tag}-x")), crate::live_subject(&format!("{tag}-y")));
-    let mut reader = b.subscribe_live(&one).await.expect("a subscription");
-    a.publish_live(&other, Bytes::from_static(b"other")).await;
-    a.publish_live(&one, Bytes::from_static(b"mine")).await;
-    loop {
-        if let Live::Message(bytes) = reader.next().await.expect("the stream goes on") {
+    for round in 0..ROUNDS {
+        let (one, other) = (crate::live_subject(&format!("{tag}-x-{round}")), crate::live_subject(&format!("{tag}-y-{round}")));
+        let mut reader = b.subscribe_live(&one).await.expect("a subscription");
+        a.publish_live(&other, Bytes::from_static(b"other")).await;
+        a.publish_live(&one, Bytes::from_static(b"mine")).await;
+        if let Some(bytes) = heard(&mut reader).await {
             assert_eq!(bytes.as_ref(), b"mine");
             return;
         }
     }
+    panic!("live messages were lost in every round");
 }
 
 #[cfg(test)]
