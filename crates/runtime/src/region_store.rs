@@ -35,11 +35,6 @@ impl RegionStore {
         self.current.borrow().clone()
     }
 
-    /// Told of every change.
-    pub fn watch(&self) -> watch::Receiver<Arc<Region>> {
-        self.current.subscribe()
-    }
-
     /// Everything that is wrong with `region` for this service.
     pub fn problems(&self, region: &Region) -> Vec<(String, String)> {
         let mut problems = region::validate(region);
