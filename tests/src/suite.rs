@@ -21,6 +21,7 @@ use proto::access::{IssueTokenRequest, Principal, PrincipalKind};
 use proto::config::config_service_client::ConfigServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
+use proto::intake::clinic_service_client::ClinicServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
 use proto::intake::{Case, Message, OpenCaseRequest, OpenCaseResponse, PostMessageRequest, PostMessageResponse};
 use proto::log::event_log_service_client::EventLogServiceClient;
@@ -364,6 +365,10 @@ impl Person {
 
     pub fn cases(&self) -> CaseServiceClient<Client> {
         CaseServiceClient::new(self.client.clone())
+    }
+
+    pub fn clinics(&self) -> ClinicServiceClient<Client> {
+        ClinicServiceClient::new(self.client.clone())
     }
 
     pub fn conversations(&self) -> ConversationServiceClient<Client> {

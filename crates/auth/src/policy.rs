@@ -82,6 +82,19 @@ pub const POLICY: &[(&str, Rules)] = &[
             (Service, Region),
         ],
     ),
+    (
+        "samtal.intake.v1.CaseService/ListEntryPoints",
+        &[
+            (Anonymous, Region),
+            (Visitor, Region),
+            (Worker, Region),
+            (Volunteer, Region),
+            (Leader, Region),
+            (Integrator, Region),
+            (Operator, Region),
+            (Service, Region),
+        ],
+    ),
     ("samtal.intake.v1.CaseService/OpenCase", &[(Anonymous, Region), (Worker, Clinic), (Leader, Clinic), (Integrator, Organisation)]),
     (
         "samtal.intake.v1.CaseService/GetCase",
@@ -93,7 +106,15 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.intake.v1.CaseService/CloseCase", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
     ("samtal.intake.v1.CaseService/ReopenCase", &[(Visitor, Own), (Worker, Clinic), (Leader, Clinic)]),
     ("samtal.intake.v1.CaseService/RateCase", &[(Visitor, Own)]),
+    ("samtal.intake.v1.CaseService/GetSummary", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)]),
+    ("samtal.intake.v1.CaseService/MarkDocumented", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)]),
+    ("samtal.intake.v1.CaseService/ListContacts", &[(Worker, Held), (Leader, Clinic)]),
+    ("samtal.intake.v1.CaseService/RevealIdentity", &[(Visitor, Own)]),
+    ("samtal.intake.v1.CaseService/RequestVideo", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Held)]),
+    ("samtal.intake.v1.CaseService/ExportCase", &[(Visitor, Own)]),
     ("samtal.intake.v1.CaseService/ListAudit", &[(Visitor, Own), (Leader, Clinic)]),
+    // intake: clinics
+    ("samtal.intake.v1.ClinicService/ListCannedReplies", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
     // intake: conversations
     ("samtal.intake.v1.ConversationService/PostMessage", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Held)]),
     (
@@ -116,7 +137,10 @@ pub const POLICY: &[(&str, Rules)] = &[
         "samtal.triage.v1.TriageService/NextQuestion",
         &[(Anonymous, Region), (Visitor, Region), (Worker, Region), (Volunteer, Region), (Leader, Region), (Integrator, Region)],
     ),
-    ("samtal.triage.v1.TriageService/GetTriage", &[(Worker, Clinic), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)]),
+    (
+        "samtal.triage.v1.TriageService/GetTriage",
+        &[(Worker, Clinic), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation), (Service, Region)],
+    ),
     ("samtal.triage.v1.TriageService/SetSeverity", &[(Worker, Clinic), (Leader, Clinic)]),
     // routing
     ("samtal.routing.v1.RoutingService/SetPresence", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
@@ -129,6 +153,19 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.routing.v1.RoutingService/ClaimCase", &[(Worker, Clinic), (Leader, Clinic)]),
     ("samtal.routing.v1.RoutingService/ReleaseCase", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
     ("samtal.routing.v1.RoutingService/TransferCase", &[(Worker, Held), (Leader, Clinic)]),
+    ("samtal.routing.v1.RoutingService/HandOver", &[(Worker, Own), (Volunteer, Own), (Leader, Clinic)]),
+    (
+        "samtal.routing.v1.RoutingService/GetExpectedWait",
+        &[
+            (Anonymous, Region),
+            (Visitor, Region),
+            (Worker, Region),
+            (Volunteer, Region),
+            (Leader, Region),
+            (Integrator, Region),
+            (Service, Region),
+        ],
+    ),
     ("samtal.routing.v1.RoutingService/GetPosition", &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic)]),
     ("samtal.routing.v1.RoutingService/Explain", &[(Leader, Clinic)]),
     // scheduling
@@ -155,7 +192,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ),
     (
         "samtal.scheduling.v1.SchedulingService/ListBookings",
-        &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)],
+        &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation), (Service, Region)],
     ),
     // notifications
     ("samtal.notifications.v1.NotificationService/SetContact", &[(Visitor, Own), (Worker, Held), (Volunteer, Held)]),
@@ -226,7 +263,8 @@ mod tests {
 
     #[test]
     fn only_services_and_operators_reach_beyond_an_organisation_for_anything_but_public_facts() {
-        let public = ["GetEntryPoint", "OpenCase", "ResumeCase", "NextQuestion", "GetOpening", "ListOpenings"];
+        let public =
+            ["GetEntryPoint", "ListEntryPoints", "GetExpectedWait", "OpenCase", "ResumeCase", "NextQuestion", "GetOpening", "ListOpenings"];
         for (rpc, rules) in POLICY {
             let name = rpc.rsplit('/').next().unwrap();
             for (role, reach) in *rules {

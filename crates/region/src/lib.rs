@@ -1,5 +1,6 @@
 //! The description of a region: its types, how a YAML file becomes one, what makes it valid, and how two differ. Pure.
 
+mod conversation;
 mod date;
 pub mod diff;
 pub mod lookup;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use kernel::Result;
 use proto::access::access_service_server::AccessServiceServer;
 use proto::intake::case_service_server::CaseServiceServer;
+use proto::intake::clinic_service_server::ClinicServiceServer;
 use proto::intake::conversation_service_server::ConversationServiceServer;
 use runtime::{Built, MAX_REQUEST, MAX_RESPONSE, Platform, RoutesBuilder};
 
@@ -27,6 +28,11 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
     routes.add_service(AccessServiceServer::new(api::access::Access { node: node.clone() }).max_decoding_message_size(MAX_REQUEST));
     routes.add_service(
         CaseServiceServer::new(api::cases::Cases { app: app.clone() })
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_RESPONSE),
+    );
+    routes.add_service(
+        ClinicServiceServer::new(api::clinics::Clinics { app: app.clone() })
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_RESPONSE),
     );

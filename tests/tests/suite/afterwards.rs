@@ -160,8 +160,9 @@ async fn what_is_over_is_erased_in_time(stack: Stack) {
     suite.advance(Duration::from_secs(1)).await;
 
     let messages = lea.messages(&visitor.case_id).await.unwrap();
-    assert_eq!(messages.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2], "seq stays dense");
+    assert_eq!(messages.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2, 3, 4], "seq stays dense");
     assert!(messages.iter().all(|message| message.erased && message.text.is_empty()), "{messages:?}");
+    assert!(messages.iter().flat_map(|message| &message.system).all(|line| line.params.is_empty()), "{messages:?}");
     let case = lea.case(&visitor.case_id).await.unwrap();
     assert!(case.erased && case.visitor.unwrap_or_default().display_name.is_empty());
     let after = events(&suite, &visitor.case_id).await;

@@ -25,6 +25,8 @@ const CANARY: &str = "KANARIE-7702";
 /// RPCs that answer anybody, with the reason. What they say must still hold nothing of a conversation.
 const PUBLIC: &[(&str, &str)] = &[
     ("samtal.intake.v1.CaseService/GetEntryPoint", "a door, its hours and its reasons are there for everybody to find"),
+    ("samtal.intake.v1.CaseService/ListEntryPoints", "people look for their clinic before they are anybody here"),
+    ("samtal.routing.v1.RoutingService/GetExpectedWait", "how long one waits at a door, coarsely, is on the door"),
     ("samtal.triage.v1.TriageService/NextQuestion", "the questions that a door asks everybody"),
     ("samtal.scheduling.v1.SchedulingService/GetOpening", "opening hours are on the door"),
     ("samtal.scheduling.v1.SchedulingService/ListOpenings", "opening hours are on the door"),
@@ -136,6 +138,7 @@ impl Things {
             ("clinic_id", format!("{name}-norr")),
             ("queue_id", format!("{name}-push")),
             ("worker_id", format!("{name}.anna")),
+            ("to_worker_id", format!("{name}.bo")),
             ("resource_id", resource_id),
             ("calendar_id", format!("{name}-hours")),
             ("entry_point_id", door),
@@ -172,6 +175,7 @@ const FIELDS: &[&str] = &[
     "clinic_id",
     "queue_id",
     "worker_id",
+    "to_worker_id",
     "resource_id",
     "calendar_id",
     "entry_point_id",
@@ -185,11 +189,15 @@ fn plain(field: &FieldDescriptor, things: &Things) -> Option<Value> {
         // May stay empty.
         "request_id" | "language" | "page_token" | "page_size" | "answers" | "state" | "states" | "due_at" | "for_whom" | "channel"
         | "leave_message" | "keep" | "visitor" | "external_ref" | "capacity" | "hold_seconds" | "after_seq" | "age" | "at"
-        | "ttl_seconds" | "cursors" | "dry_run" | "limit" | "shard" | "token" | "to" => None,
+        | "ttl_seconds" | "query" | "view" | "found_us_id" | "cursors" | "dry_run" | "limit" | "shard" | "token" | "to" => None,
         "from" if matches!(field.kind(), Kind::Message(_)) => None,
         "from" => Some(Value::I64(1)),
         "text" => text("hej"),
         "client_id" => text("tenants"),
+        "access_reason" => text("continuity"),
+        "profession" => None,
+        "field" => Some(Value::EnumNumber(1)),
+        "value" => text("Någon"),
         "reason" => text("ett skäl"),
         "email" => text("nagon@visitor.example"),
         "region_json" => text(r#"{"region":"x","organisations":[]}"#),

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod cases;
+pub mod clinics;
 pub mod conversations;
 mod converse;
 mod entry_point;

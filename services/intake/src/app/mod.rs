@@ -1,15 +1,22 @@
 //! Intake at work: load, decide, commit, tell.
 
 pub mod change;
+mod document;
 pub mod doors;
 pub mod hub;
+pub mod identity;
+pub mod lines;
 pub mod live;
 pub mod open;
 pub mod openings;
 pub mod post;
+pub mod rate;
 pub mod retention;
 pub mod safety;
+pub mod summary;
 pub mod tokens;
+pub mod video;
+pub mod waits;
 
 use std::sync::Arc;
 
@@ -23,6 +30,7 @@ pub struct App {
     pub node: Node,
     pub authenticator: Authenticator,
     pub openings: Arc<openings::Openings>,
+    pub waits: Arc<waits::Waits>,
     pub hub: hub::Hub,
 }
 
@@ -30,7 +38,8 @@ impl App {
     pub fn new(node: Node) -> Result<Self> {
         let authenticator = node.platform.peers.authenticator();
         let openings = Arc::new(openings::Openings::new(&node)?);
+        let waits = Arc::new(waits::Waits::new(&node)?);
         let hub = hub::Hub::start(&node);
-        Ok(Self { node, authenticator, openings, hub })
+        Ok(Self { node, authenticator, openings, waits, hub })
     }
 }

@@ -8,6 +8,7 @@ use proto::intake::{MessagePosted, PostMessageRequest, PostMessageResponse, Safe
 use rpc::Caller;
 use screening::Category;
 
+use crate::app::lines::{self, Line};
 use crate::app::openings::Opening;
 use crate::app::{App, change, live, safety};
 use crate::domain::case::{Command, decide};
@@ -90,8 +91,11 @@ impl App {
                         unit.emit(id, &scope, &VisitorReturned { seq: case.last_seq })?;
                     }
                     unit.audit(id, &scope);
-                    cases::update(unit, &case).await?;
                     live::message(unit, &app.node, &message);
+                    if let Some(country) = app.country(&case.organisation).filter(|_| !found.is_empty()) {
+                        lines::say(unit, &app.node, &mut case, Line::red_flags(&found, country)).await?;
+                    }
+                    cases::update(unit, &case).await?;
                     Ok((message, case))
                 })
             })
@@ -100,8 +104,13 @@ impl App {
         Ok((PostMessageResponse { message: Some(message), safety }, receipt))
     }
 
+    /// The country whose numbers an organisation's visitors are shown.
+    pub fn country(&self, organisation: &str) -> Option<region::Country> {
+        self.node.region.get().organisation(organisation).map(|organisation| organisation.country)
+    }
+
     /// What the writer of a red flag is told: whom to call, and when a person will read it.
-    async fn notice(&self, case: &Stored, found: &[Category]) -> Option<SafetyNotice> {
+    pub async fn notice(&self, case: &Stored, found: &[Category]) -> Option<SafetyNotice> {
         let region = self.node.region.get();
         let organisation = region.organisation(&case.organisation)?;
         let language = Language::from_code(&case.language).unwrap_or_else(|| organisation.default_language());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use kernel::{Id, Result};
+use kernel::{Id, Result, Time};
 use log::Unit;
 use log::timers::Fire;
 use proto::intake::CaseErased;
@@ -23,6 +23,13 @@ pub async fn closed(unit: &mut Unit<'_>, app: &App, case: &mut cases::Stored) ->
     let due = unit.now + Duration::from_secs(u64::from(days) * 86_400);
     case.erase_at = Some(due);
     unit.set_timer(ERASE, case.id, due).await
+}
+
+/// Until when a visitor may open a closed case again.
+pub fn reopen_until(app: &App, case: &cases::Stored) -> Option<Time> {
+    let region = app.node.region.get();
+    let days = region.entry_point(&case.entry_point).map_or(0, |(_, entry_point)| entry_point.reopen_days);
+    case.life.closed_at.map(|closed| closed + Duration::from_secs(u64::from(days) * 86_400))
 }
 
 /// A case that is open again is not erased.

@@ -2,4 +2,6 @@
 
 pub mod case;
 pub mod people;
+pub mod person_number;
+pub mod search;
 pub mod terms;

@@ -4,5 +4,6 @@ pub mod cases;
 pub mod messages;
 mod schema;
 pub mod tokens;
+pub mod worklists;
 
 pub use schema::MIGRATIONS;

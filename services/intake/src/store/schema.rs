@@ -2,9 +2,10 @@
 
 use store::Migration;
 
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "intake_0001",
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "intake_0001",
+        sql: "
 CREATE TABLE visitor (
     visitor_id UUID PRIMARY KEY,
     organisation TEXT NOT NULL,
@@ -88,4 +89,17 @@ CREATE TABLE access_token (
 CREATE UNIQUE INDEX access_token_id ON access_token (token_id);
 CREATE INDEX access_token_principal ON access_token (organisation, principal_id);
 ",
-}];
+    },
+    Migration {
+        name: "intake_0002",
+        sql: "
+ALTER TABLE message ADD COLUMN code BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN params TEXT NOT NULL DEFAULT '';
+ALTER TABLE cases ADD COLUMN documented_at BIGINT;
+ALTER TABLE cases ADD COLUMN documented_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE cases ADD COLUMN found_us TEXT NOT NULL DEFAULT '';
+ALTER TABLE cases ADD COLUMN rating_text TEXT NOT NULL DEFAULT '';
+ALTER TABLE cases ADD COLUMN revealed TEXT NOT NULL DEFAULT '[]';
+",
+    },
+];

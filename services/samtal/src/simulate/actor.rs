@@ -404,7 +404,7 @@ impl Actors {
             return Ok(());
         }
         let client = self.client("intake", number, &opened.visitor_token)?;
-        let request = RateCaseRequest { request_id: self.id(number, "rate"), case_id: opened.case_id.clone(), rating };
+        let request = RateCaseRequest { request_id: self.id(number, "rate"), case_id: opened.case_id.clone(), rating, text: String::new() };
         let done = self.call(|| {
             let mut cases = CaseServiceClient::new(client.clone());
             let request = request.clone();
