@@ -23,6 +23,8 @@ use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
 use proto::intake::clinic_service_client::ClinicServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
+use proto::intake::file_service_client::FileServiceClient;
+use proto::intake::referral_service_client::ReferralServiceClient;
 use proto::intake::{Case, Message, OpenCaseRequest, OpenCaseResponse, PostMessageRequest, PostMessageResponse};
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::notifications::notification_service_client::NotificationServiceClient;
@@ -102,6 +104,7 @@ impl Setup {
             secret: Secret::new(b"a secret of tests, and of nobody else at all").expect("long enough"),
             smtp: self.smtp,
             folder,
+            attachments: tempfile::tempdir().expect("a folder"),
             database,
             nats,
             port: Port::free(),
@@ -121,6 +124,8 @@ pub struct TestSuite {
     pub secret: Secret,
     smtp: String,
     folder: Option<tempfile::TempDir>,
+    /// The folder in which attachments lie.
+    pub attachments: tempfile::TempDir,
     database: String,
     pub nats: Option<Arc<Nats>>,
     /// The same after a restart, so that clients find it again.
@@ -148,6 +153,7 @@ impl TestSuite {
             secret: self.secret.clone(),
             shards: 4,
             smtp: self.smtp.clone(),
+            attachments: format!("file:{}", self.attachments.path().display()),
             reflection: true,
             replica: None,
             peers: BTreeMap::new(),
@@ -371,6 +377,14 @@ impl Person {
         ClinicServiceClient::new(self.client.clone())
     }
 
+    pub fn files(&self) -> FileServiceClient<Client> {
+        FileServiceClient::new(self.client.clone())
+    }
+
+    pub fn referrals(&self) -> ReferralServiceClient<Client> {
+        ReferralServiceClient::new(self.client.clone())
+    }
+
     pub fn conversations(&self) -> ConversationServiceClient<Client> {
         ConversationServiceClient::new(self.client.clone())
     }
@@ -396,7 +410,12 @@ impl Person {
     }
 
     pub async fn post(&self, case_id: &str, client_id: &str, text: &str) -> Result<PostMessageResponse, Status> {
-        let request = PostMessageRequest { case_id: case_id.to_owned(), client_id: client_id.to_owned(), text: text.to_owned() };
+        let request = PostMessageRequest {
+            case_id: case_id.to_owned(),
+            client_id: client_id.to_owned(),
+            text: text.to_owned(),
+            attachment_ids: Vec::new(),
+        };
         self.conversations().post_message(request).await.map(tonic::Response::into_inner)
     }
 

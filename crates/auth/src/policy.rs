@@ -58,6 +58,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.config.v1.ConfigService/DiffRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/ApplyRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/ExportRegion", &[(Operator, Region)]),
+    ("samtal.config.v1.ConfigService/ListDrift", &[(Service, Region)]),
     // log
     ("samtal.log.v1.EventLogService/Read", &[(Service, Region)]),
     ("samtal.log.v1.EventLogService/Heads", &[(Service, Region), (Operator, Region)]),
@@ -114,6 +115,31 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.intake.v1.CaseService/ExportCase", &[(Visitor, Own)]),
     ("samtal.intake.v1.CaseService/ListAudit", &[(Visitor, Own), (Leader, Clinic)]),
     // intake: clinics
+    ("samtal.intake.v1.ClinicService/ListRollout", &[(Leader, Clinic), (Operator, Region)]),
+    ("samtal.intake.v1.ClinicService/SetRolloutStep", &[(Leader, Clinic), (Operator, Region)]),
+    ("samtal.intake.v1.ClinicService/SetChange", &[(Leader, Clinic)]),
+    ("samtal.intake.v1.ClinicService/RevertChange", &[(Leader, Clinic)]),
+    ("samtal.intake.v1.ClinicService/ListChanges", &[(Leader, Organisation)]),
+    // intake: files and referrals
+    ("samtal.intake.v1.FileService/UploadAttachment", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Held)]),
+    (
+        "samtal.intake.v1.FileService/DownloadAttachment",
+        &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)],
+    ),
+    ("samtal.intake.v1.ReferralService/ListReferralTargets", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
+    ("samtal.intake.v1.ReferralService/ReferCase", &[(Worker, Held), (Volunteer, Held), (Leader, Held)]),
+    (
+        "samtal.intake.v1.ReferralService/ReportReferral",
+        &[
+            (Anonymous, Region),
+            (Visitor, Region),
+            (Worker, Region),
+            (Volunteer, Region),
+            (Leader, Region),
+            (Integrator, Region),
+            (Service, Region),
+        ],
+    ),
     ("samtal.intake.v1.ClinicService/ListCannedReplies", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
     // intake: conversations
     ("samtal.intake.v1.ConversationService/PostMessage", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Held)]),
@@ -263,8 +289,17 @@ mod tests {
 
     #[test]
     fn only_services_and_operators_reach_beyond_an_organisation_for_anything_but_public_facts() {
-        let public =
-            ["GetEntryPoint", "ListEntryPoints", "GetExpectedWait", "OpenCase", "ResumeCase", "NextQuestion", "GetOpening", "ListOpenings"];
+        let public = [
+            "GetEntryPoint",
+            "ListEntryPoints",
+            "GetExpectedWait",
+            "ReportReferral",
+            "OpenCase",
+            "ResumeCase",
+            "NextQuestion",
+            "GetOpening",
+            "ListOpenings",
+        ];
         for (rpc, rules) in POLICY {
             let name = rpc.rsplit('/').next().unwrap();
             for (role, reach) in *rules {

@@ -3,9 +3,10 @@
 use store::Migration;
 
 /// Applied before the service's own migrations.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "log_0001",
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "log_0001",
+        sql: "
 -- One row per shard: the shard count is fixed when the database is first migrated.
 -- The row stays locked until commit, so that positions have no gaps and their order is commit order.
 CREATE TABLE log_head (
@@ -121,4 +122,20 @@ CREATE TABLE region_part (
     body TEXT NOT NULL
 );
 ",
-}];
+    },
+    Migration {
+        name: "region_drift_0001",
+        sql: "
+-- What leaders changed beside the description. Intake has them; the other services follow.
+CREATE TABLE region_drift (
+    organisation TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    item TEXT NOT NULL,
+    body TEXT NOT NULL,
+    set_by TEXT NOT NULL,
+    set_at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, kind, item)
+);
+",
+    },
+];

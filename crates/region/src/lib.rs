@@ -3,6 +3,7 @@
 mod conversation;
 mod date;
 pub mod diff;
+pub mod drift;
 pub mod lookup;
 pub mod model;
 mod nearest;
@@ -11,6 +12,7 @@ mod span;
 pub mod validate;
 
 pub use diff::{Change, diff};
+pub use drift::Drift;
 pub use model::*;
 pub use parse::{Document, Finding, merge, parse};
 pub use validate::validate;

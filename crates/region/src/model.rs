@@ -417,7 +417,7 @@ pub struct EntryPoint {
     /// Whether visitors are asked how they found the way here.
     #[serde(default)]
     pub asks_found_us: bool,
-    /// Days after closing in which the visitor may open the case again.
+    /// Days after closing in which the visitor may open the case again, as long as its text is not erased.
     #[serde(default = "reopen_days")]
     pub reopen_days: u32,
 }

@@ -6,6 +6,10 @@ use kernel::{Clock, Result, Time};
 use log::lease::Leases;
 use log::timers::{Fire, Standing, Timers};
 use log::{Committer, Handler, Log, Origin, Receipt, Unit};
+use proto::config::ListDriftRequest;
+use proto::config::config_service_client::ConfigServiceClient;
+use region::Drift;
+use region::drift::Kind;
 use tokio::sync::watch;
 
 use crate::services::source::PeerSource;
@@ -75,6 +79,9 @@ impl Node {
         let leases = self.leases(log::audit::DUTY, self.log.shards());
         self.platform.tasks.spawn(log::audit::run(self.log.clone(), leases, self.platform.shutdown.clone()));
         self.platform.tasks.spawn(log::housekeeping::run(self.log.clone(), self.platform.shutdown.clone()));
+        if self.service != INTAKE {
+            self.platform.tasks.spawn(follow_drift(self.clone()));
+        }
         if self.platform.replica.is_some() {
             self.platform.tasks.spawn(self.region.clone().follow(self.log.db().clone(), self.platform.shutdown.clone()));
             self.platform.tasks.spawn(follow_clock(self.clone()));
@@ -110,6 +117,39 @@ impl Node {
 
 /// No log has more shards.
 const MAX_SHARDS: u32 = 64;
+
+/// Who has leaders' changes to the region.
+const INTAKE: &str = "intake";
+/// How often the others ask for them.
+const FOLLOW: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Takes over leaders' changes from intake. While intake does not answer, those that were heard hold.
+async fn follow_drift(node: Node) {
+    // A service that stands alone in a test has nobody to ask.
+    let Ok(peer) = node.peer(INTAKE) else { return };
+    let mut client = ConfigServiceClient::new(peer).max_decoding_message_size(crate::MAX_CONFIG_REQUEST);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FOLLOW) => {}
+            () = node.platform.shutdown.cancelled() => return,
+        }
+        let Ok(answer) = client.list_drift(ListDriftRequest {}).await else { continue };
+        let drift = answer.into_inner().items.into_iter().filter_map(|item| {
+            Some(Drift {
+                // A kind that only a newer intake knows is left to newer services.
+                kind: Kind::from_code(&item.kind)?,
+                organisation: item.organisation_id,
+                item: item.item_id,
+                body: item.body_json,
+                set_by: item.set_by,
+                set_at: item.set_at,
+            })
+        });
+        if let Err(error) = node.region.follow_drift(&node.committer, drift.collect()).await {
+            tracing::debug!(service = node.service, %error, "leaders' changes were not taken over; they are asked for again");
+        }
+    }
+}
 
 /// Keeps business time at the database's.
 async fn follow_clock(node: Node) {

@@ -143,7 +143,12 @@ async fn many_conversations_share_one_stream(stack: Stack) {
         frames.send(ConverseRequest { correlation_id, token: token.to_owned(), frame: Some(frame) }).await.unwrap();
     };
     let post = |case_id: &str, client_id: &str| {
-        Frame::Post(PostMessageRequest { case_id: case_id.to_owned(), client_id: client_id.to_owned(), text: format!("text {client_id}") })
+        Frame::Post(PostMessageRequest {
+            case_id: case_id.to_owned(),
+            client_id: client_id.to_owned(),
+            text: format!("text {client_id}"),
+            attachment_ids: Vec::new(),
+        })
     };
     let subscribe = |case_id: &str| Frame::Subscribe(SubscribeRequest { case_id: case_id.to_owned(), after_seq: 2 });
     send(1, &one.me.token, subscribe(&one.case_id)).await;

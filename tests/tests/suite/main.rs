@@ -23,11 +23,13 @@ macro_rules! on_both_stacks {
 mod afterwards;
 mod bad_input;
 mod bus_loss;
+mod clinic;
 mod conformance;
 mod conversation;
 mod doors;
 mod dynamic;
 mod exactly_once;
+mod files;
 mod journey;
 mod kill;
 mod pages;

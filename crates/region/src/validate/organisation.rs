@@ -105,11 +105,6 @@ fn check_entry_point(scope: &Scope<'_>, found: &mut Found, path: &str, door: &En
         }
     }
     found.range(format!("{path}.retention_days"), door.retention_days, 1, 3660);
-    if door.reopen_days > door.retention_days {
-        let message =
-            format!("{} is longer than retention_days {}: nothing would be left to open again", door.reopen_days, door.retention_days);
-        found.add(format!("{path}.reopen_days"), message);
-    }
     if door.for_whom.is_empty() {
         found.add(format!("{path}.for_whom"), "is empty; name at least one of self, child, relative, or leave it out");
     }

@@ -2,7 +2,12 @@
 
 use kernel::{Error, Id, Language, Result};
 use proto::intake::clinic_service_server::ClinicService;
-use proto::intake::{CannedReply, ListCannedRepliesRequest, ListCannedRepliesResponse};
+use proto::intake::{
+    CannedReply, ListCannedRepliesRequest, ListCannedRepliesResponse, ListChangesRequest, ListChangesResponse, ListRolloutRequest,
+    ListRolloutResponse, RevertChangeRequest, RevertChangeResponse, SetChangeRequest, SetChangeResponse, SetRolloutStepRequest,
+    SetRolloutStepResponse,
+};
+use rpc::caller::reply;
 use rpc::{Answer, Caller, caller, status};
 use tonic::Request;
 
@@ -19,6 +24,34 @@ impl ClinicService for Clinics {
     async fn list_canned_replies(&self, request: Request<ListCannedRepliesRequest>) -> Answer<ListCannedRepliesResponse> {
         let caller = caller(&request).map_err(status)?;
         canned_replies(&self.app, &caller, &request.into_inner()).await.map(Into::into).map_err(status)
+    }
+
+    async fn list_rollout(&self, request: Request<ListRolloutRequest>) -> Answer<ListRolloutResponse> {
+        let caller = caller(&request).map_err(status)?;
+        super::rollout::list(&self.app, &caller).await.map(Into::into).map_err(status)
+    }
+
+    async fn set_rollout_step(&self, request: Request<SetRolloutStepRequest>) -> Answer<SetRolloutStepResponse> {
+        let caller = caller(&request).map_err(status)?;
+        let (answer, receipt) = super::rollout::set(&self.app, &caller, request.into_inner()).await.map_err(status)?;
+        Ok(reply("intake", answer, &receipt))
+    }
+
+    async fn set_change(&self, request: Request<SetChangeRequest>) -> Answer<SetChangeResponse> {
+        let caller = caller(&request).map_err(status)?;
+        let (answer, receipt) = super::changes::set(&self.app, &caller, request.into_inner()).await.map_err(status)?;
+        Ok(reply("intake", answer, &receipt))
+    }
+
+    async fn revert_change(&self, request: Request<RevertChangeRequest>) -> Answer<RevertChangeResponse> {
+        let caller = caller(&request).map_err(status)?;
+        let receipt = super::changes::revert(&self.app, &caller, request.into_inner()).await.map_err(status)?;
+        Ok(reply("intake", RevertChangeResponse {}, &receipt))
+    }
+
+    async fn list_changes(&self, request: Request<ListChangesRequest>) -> Answer<ListChangesResponse> {
+        let caller = caller(&request).map_err(status)?;
+        super::changes::list(&self.app, &caller).map(Into::into).map_err(status)
     }
 }
 

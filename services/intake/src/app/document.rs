@@ -44,7 +44,13 @@ pub fn of(case: &Case, messages: &[Message], bookings: &[Booking]) -> Value {
             "erased_at": time(case.erase_at.as_ref()),
         },
         "messages": messages.iter().map(message).collect::<Vec<_>>(),
-        "attachments": Value::Array(Vec::new()),
+        "attachments": messages.iter().flat_map(|message| message.attachments.iter().map(|one| json!({
+            "attachment_id": one.attachment_id,
+            "seq": message.seq,
+            "file_name": one.file_name,
+            "media_type": one.media_type,
+            "size": one.size,
+        }))).collect::<Vec<_>>(),
         "bookings": bookings.iter().map(booking).collect::<Vec<_>>(),
     })
 }

@@ -1,5 +1,6 @@
 //! Intake at work: load, decide, commit, tell.
 
+pub mod attachments;
 pub mod change;
 mod document;
 pub mod doors;
@@ -7,10 +8,12 @@ pub mod hub;
 pub mod identity;
 pub mod lines;
 pub mod live;
+pub mod objects;
 pub mod open;
 pub mod openings;
 pub mod post;
 pub mod rate;
+pub mod refer;
 pub mod retention;
 pub mod safety;
 pub mod summary;
@@ -31,6 +34,7 @@ pub struct App {
     pub authenticator: Authenticator,
     pub openings: Arc<openings::Openings>,
     pub waits: Arc<waits::Waits>,
+    pub files: attachments::Files,
     pub hub: hub::Hub,
 }
 
@@ -39,7 +43,8 @@ impl App {
         let authenticator = node.platform.peers.authenticator();
         let openings = Arc::new(openings::Openings::new(&node)?);
         let waits = Arc::new(waits::Waits::new(&node)?);
+        let files = attachments::Files::start(&node)?;
         let hub = hub::Hub::start(&node);
-        Ok(Self { node, authenticator, openings, waits, hub })
+        Ok(Self { node, authenticator, openings, waits, files, hub })
     }
 }

@@ -322,7 +322,7 @@ async fn write(
     unit.emit(case.id, &scope, &event)?;
     if case.last_seq > 0 {
         let sender = first_sender(caller, case);
-        let message = messages::insert(unit, case.id, 1, "opening", &sender, &wanted.request.text).await?;
+        let message = messages::insert(unit, case.id, 1, "opening", &sender, &wanted.request.text, Vec::new()).await?;
         let posted = MessagePosted {
             seq: 1,
             sender_kind: sender.kind.to_wire(),

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use kernel::{Error, Id, Result};
 use log::Unit;
-use proto::intake::{Message, Note, SystemLine};
+use proto::intake::{Attachment, Message, Note, SystemLine};
 use store::{Db, Row, args};
 
 use crate::domain::terms;
 
-const COLUMNS: &str = "case_id, seq, client_id, sender_kind, sender, body, created_at, erased, code, params";
+const COLUMNS: &str = "case_id, seq, client_id, sender_kind, sender, body, created_at, erased, code, params, attachments";
 
 fn read(row: &Row) -> Result<Message> {
     let kind = terms::Sender::from_wire(row.int(3)? as i32).unwrap_or(terms::Sender::System);
@@ -27,7 +27,22 @@ fn read(row: &Row) -> Result<Message> {
             0 => None,
             code => Some(SystemLine { code: code as i32, params: params(&row.text(9)?)? }),
         },
+        attachments: attachments(&row.text(10)?)?,
     })
+}
+
+/// What a message was sent with, as it is kept: id, name, type, bytes.
+type Kept = (String, String, String, u64);
+
+fn attachments(json: &str) -> Result<Vec<Attachment>> {
+    // Empty if there are none, and once they are erased.
+    if json.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kept: Vec<Kept> =
+        serde_json::from_str(json).map_err(|error| Error::internal(format!("stored attachments cannot be read: {error}")))?;
+    let attachment = |(attachment_id, file_name, media_type, size)| Attachment { attachment_id, file_name, media_type, size };
+    Ok(kept.into_iter().map(attachment).collect())
 }
 
 fn params(json: &str) -> Result<HashMap<String, String>> {
@@ -46,12 +61,27 @@ pub struct Sender {
     pub id: String,
 }
 
-pub async fn insert(unit: &mut Unit<'_>, case: Id, seq: i64, client_id: &str, sender: &Sender, text: &str) -> Result<Message> {
+pub async fn insert(
+    unit: &mut Unit<'_>,
+    case: Id,
+    seq: i64,
+    client_id: &str,
+    sender: &Sender,
+    text: &str,
+    attachments: Vec<Attachment>,
+) -> Result<Message> {
     let now = unit.now;
+    let kept: Vec<Kept> = attachments.iter().cloned().map(|one| (one.attachment_id, one.file_name, one.media_type, one.size)).collect();
+    let kept = if kept.is_empty() {
+        String::new()
+    } else {
+        serde_json::to_string(&kept).map_err(|error| Error::internal(format!("attachments cannot be written: {error}")))?
+    };
     unit.tx
         .exec(
-            "INSERT INTO message (case_id, seq, client_id, sender_kind, sender, body, created_at, erased) VALUES ($1,$2,$3,$4,$5,$6,$7,FALSE)",
-            args![case, seq, client_id, sender.kind.to_wire(), &sender.id, text, now],
+            "INSERT INTO message (case_id, seq, client_id, sender_kind, sender, body, created_at, erased, attachments) \
+             VALUES ($1,$2,$3,$4,$5,$6,$7,FALSE,$8)",
+            args![case, seq, client_id, sender.kind.to_wire(), &sender.id, text, now, kept],
         )
         .await?;
     Ok(Message {
@@ -64,6 +94,7 @@ pub async fn insert(unit: &mut Unit<'_>, case: Id, seq: i64, client_id: &str, se
         created_at: Some(proto::timestamp(now)),
         erased: false,
         system: None,
+        attachments,
     })
 }
 
@@ -89,6 +120,7 @@ pub async fn insert_line(unit: &mut Unit<'_>, case: Id, seq: i64, client_id: &st
         created_at: Some(proto::timestamp(now)),
         erased: false,
         system: Some(line),
+        attachments: Vec::new(),
     })
 }
 
@@ -176,7 +208,7 @@ pub async fn notes(db: &Db, case: Id) -> Result<Vec<Note>> {
 pub async fn erase(unit: &mut Unit<'_>, case: Id) -> Result<()> {
     unit.tx
         .exec(
-            "UPDATE message SET body = '', params = '', sender = '', client_id = CAST(seq AS TEXT), erased = TRUE WHERE case_id = $1",
+            "UPDATE message SET body = '', params = '', attachments = '', sender = '', client_id = CAST(seq AS TEXT), erased = TRUE WHERE case_id = $1",
             args![case],
         )
         .await?;

@@ -1,7 +1,10 @@
 //! Intake's tables.
 
+pub mod attachments;
 pub mod cases;
 pub mod messages;
+pub mod referrals;
+pub mod rollout;
 mod schema;
 pub mod tokens;
 pub mod worklists;

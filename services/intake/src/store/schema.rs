@@ -102,4 +102,47 @@ ALTER TABLE cases ADD COLUMN rating_text TEXT NOT NULL DEFAULT '';
 ALTER TABLE cases ADD COLUMN revealed TEXT NOT NULL DEFAULT '[]';
 ",
     },
+    Migration {
+        name: "intake_0003",
+        sql: "
+ALTER TABLE message ADD COLUMN attachments TEXT NOT NULL DEFAULT '';
+CREATE TABLE attachment (
+    attachment_id UUID PRIMARY KEY,
+    case_id UUID NOT NULL,
+    sender_kind BIGINT NOT NULL,
+    sender TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    state BIGINT NOT NULL,
+    seq BIGINT,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX attachment_case ON attachment (case_id);
+CREATE INDEX attachment_state ON attachment (state);
+-- Lives longer than its case, which it forgets when that is erased.
+CREATE TABLE referral (
+    referral_id UUID PRIMARY KEY,
+    case_id UUID,
+    organisation TEXT NOT NULL,
+    clinic TEXT NOT NULL,
+    practice BOOLEAN NOT NULL,
+    target TEXT NOT NULL,
+    code_hash BYTEA NOT NULL,
+    outcome BIGINT NOT NULL,
+    referred_at BIGINT NOT NULL,
+    reported_at BIGINT
+);
+CREATE UNIQUE INDEX referral_code ON referral (code_hash);
+CREATE INDEX referral_case ON referral (case_id);
+CREATE TABLE rollout_step (
+    organisation TEXT NOT NULL,
+    clinic TEXT NOT NULL,
+    step BIGINT NOT NULL,
+    set_by TEXT NOT NULL,
+    set_at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, clinic, step)
+);
+",
+    },
 ];

@@ -6,13 +6,16 @@ pub mod notifications;
 use kernel::{Error, Result, Time};
 use store::{Db, Migration, args};
 
-pub const MIGRATIONS: &[Migration] = &[runtime::case_facts::MIGRATION, NOTIFICATIONS];
+pub const MIGRATIONS: &[Migration] = &[runtime::case_facts::MIGRATION, NOTIFICATIONS, ONCE];
 
 /// When this service's database was made: nobody is told of what happened before.
 pub async fn first_start(db: &Db) -> Result<Time> {
     let row = db.row("SELECT applied_at FROM schema_migration WHERE name = $1", args![NOTIFICATIONS.name]).await?;
     row.ok_or_else(|| Error::internal("the database is not migrated"))?.time(0)
 }
+
+/// Addresses for one mail only.
+const ONCE: Migration = Migration { name: "notifications_0002", sql: "ALTER TABLE contact ADD COLUMN once BOOLEAN NOT NULL DEFAULT FALSE" };
 
 const NOTIFICATIONS: Migration = Migration {
     name: "notifications_0001",

@@ -302,7 +302,7 @@ impl Actors {
         };
         let client_id = format!("{}-{turn}", if worker.is_some() { "w" } else { "v" });
         self.ledger.tried(&opened.case_id, &client_id);
-        let request = PostMessageRequest { case_id: opened.case_id.clone(), client_id, text: text.to_owned() };
+        let request = PostMessageRequest { case_id: opened.case_id.clone(), client_id, text: text.to_owned(), attachment_ids: Vec::new() };
         let started = tokio::time::Instant::now();
         loop {
             let done = self.call(|| {
