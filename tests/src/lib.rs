@@ -9,6 +9,7 @@
     reason = "test support"
 )]
 
+pub mod browser;
 pub mod ports;
 pub mod process;
 pub mod servers;

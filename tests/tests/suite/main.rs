@@ -22,6 +22,7 @@ macro_rules! on_both_stacks {
 
 mod afterwards;
 mod bad_input;
+mod browser;
 mod bus_loss;
 mod conformance;
 mod conversation;
