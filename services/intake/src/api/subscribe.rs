@@ -26,7 +26,7 @@ const RPC: &str = "samtal.intake.v1.ConversationService/Subscribe";
 const ROOM: usize = 128;
 /// How long a reader may be behind before it is told to begin again.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often the token is checked again and the open screen is told.
+/// How often it is looked whose the case is, and the open screen is told.
 const CHECK: Duration = Duration::from_secs(3);
 /// Messages read from the store at a time.
 const PAGE: i64 = 100;
@@ -86,8 +86,10 @@ impl Reader {
         // Kept free for the last word, whatever the reader does.
         let Ok(last_word) = sender.clone().reserve_owned().await else { return };
         let shutdown = self.app.node.platform.shutdown.clone();
+        let (authenticator, caller) = (self.app.authenticator.clone(), self.caller.clone());
         let end = tokio::select! {
             end = self.deliver(&sender) => end,
+            error = authenticator.ended(&caller) => End::Told(status(error)),
             () = sender.closed() => End::Gone,
             () = shutdown.cancelled() => End::Resync,
         };
@@ -162,17 +164,9 @@ impl Reader {
         }
     }
 
-    /// A revoked token, or a case that went to somebody else, ends the stream.
+    /// A case that went to somebody else ends the stream.
     async fn check(&mut self) -> Result<(), End> {
         self.app.show_screen(self.screen.key.as_deref()).await;
-        if !self.caller.token_hash.is_empty() && self.caller.role() != Role::Service {
-            match self.app.authenticator.holder(self.caller.token_hash.clone()).await {
-                Ok(_) => {}
-                // Not being able to ask is no reason to cut somebody off.
-                Err(error) if error.is_transient() => return Ok(()),
-                Err(error) => return Err(End::Told(status(error))),
-            }
-        }
         match cases::load(self.app.node.db(), self.case).await {
             Ok(case) => change::check(&self.caller, RPC, &case).map_err(|error| End::Told(status(error))),
             Err(error) if error.is_transient() => Ok(()),

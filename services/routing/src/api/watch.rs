@@ -7,8 +7,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bus::LiveStream;
+use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
-use kernel::{Id, Result};
+use kernel::{Error, Id, Result};
 use proto::routing::watch_offers_response::Event;
 use proto::routing::{WatchOffersRequest, WatchOffersResponse};
 use rpc::{Caller, status};
@@ -20,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Api, offers};
 
-/// How often the table is looked at without a bell, and the token is checked again.
+/// How often the table is looked at without a bell.
 const LOOK: Duration = Duration::from_secs(3);
 
 pub type Stream = Pin<Box<dyn futures::Stream<Item = Result<WatchOffersResponse, Status>> + Send>>;
@@ -31,6 +32,8 @@ struct Watch {
     here: broadcast::Receiver<String>,
     elsewhere: LiveStream,
     look: Interval,
+    /// Comes once the caller's token says nothing any more.
+    ended: BoxFuture<'static, Error>,
     shutdown: CancellationToken,
     /// Offers that the caller knows of as open.
     known: BTreeSet<Id>,
@@ -45,7 +48,9 @@ impl Api {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let shutdown = self.app.node.platform.shutdown.clone();
-        let watch = Watch { api: self.clone(), caller, here, elsewhere, look, shutdown, known: BTreeSet::new(), failed: false };
+        let (authenticator, asker) = (self.app.node.platform.peers.authenticator(), caller.clone());
+        let ended = Box::pin(async move { authenticator.ended(&asker).await });
+        let watch = Watch { api: self.clone(), caller, here, elsewhere, look, ended, shutdown, known: BTreeSet::new(), failed: false };
         let changes = stream::unfold(watch, |mut watch| async move {
             let changes = watch.next().await?;
             Some((stream::iter(changes), watch))
@@ -55,15 +60,6 @@ impl Api {
 }
 
 impl Watch {
-    /// Why the caller may not watch any more. Not being able to ask is no reason to cut somebody off.
-    async fn revoked(&mut self) -> Option<Status> {
-        if self.caller.token_hash.is_empty() {
-            return None;
-        }
-        let authenticator = self.api.app.node.platform.peers.authenticator();
-        authenticator.holder(self.caller.token_hash.clone()).await.err().filter(|error| !error.is_transient()).map(status)
-    }
-
     /// Waits until there is a reason to look, and answers what has changed; None at the end.
     async fn next(&mut self) -> Option<Vec<Result<WatchOffersResponse, Status>>> {
         if self.failed {
@@ -72,12 +68,10 @@ impl Watch {
         loop {
             let mine = tokio::select! {
                 // The first tick comes at once.
-                _ = self.look.tick() => {
-                    if let Some(status) = self.revoked().await {
-                        self.failed = true;
-                        return Some(vec![Err(status)]);
-                    }
-                    true
+                _ = self.look.tick() => true,
+                error = &mut self.ended => {
+                    self.failed = true;
+                    return Some(vec![Err(status(error))]);
                 }
                 bell = self.here.recv() => match bell {
                     Ok(worker) => worker == self.caller.principal.id,
