@@ -74,7 +74,7 @@ impl Reader {
         let seat = app.hub.join(id);
         app.log_read(caller, id, &case).await?;
         let screen = Screen::of(app, caller, id);
-        app.show_screen(screen.key.as_deref()).await;
+        screen.show().await;
         if caller.role() == Role::Visitor && case.answer_waits {
             app.visitor_returned(caller, id).await?;
         }
@@ -166,7 +166,7 @@ impl Reader {
 
     /// A case that went to somebody else ends the stream.
     async fn check(&mut self) -> Result<(), End> {
-        self.app.show_screen(self.screen.key.as_deref()).await;
+        self.screen.show().await;
         match cases::load(self.app.node.db(), self.case).await {
             Ok(case) => change::check(&self.caller, RPC, &case).map_err(|error| End::Told(status(error))),
             Err(error) if error.is_transient() => Ok(()),
@@ -175,17 +175,12 @@ impl Reader {
     }
 }
 
-impl App {
-    async fn show_screen(&self, key: Option<&str>) {
-        if let Some(key) = key {
-            self.node.platform.ephemeral.set_present(key, live::SCREEN).await;
-        }
-    }
-}
-
-/// The sign that somebody has this conversation open; gone soon after they are.
+/// The sign that somebody has this conversation open here; gone soon after they are. Each stream has its own: who closes one of
+/// two tabs is still there.
 struct Screen {
     app: App,
+    /// This stream among all.
+    by: String,
     /// None: a caller whose screen tells nothing to others.
     key: Option<String>,
 }
@@ -197,7 +192,13 @@ impl Screen {
             role if role.is_staff() => Some(live::worker_screen(case)),
             _ => None,
         };
-        Self { app: app.clone(), key }
+        Self { app: app.clone(), by: Id::new(app.node.now()).to_string(), key }
+    }
+
+    async fn show(&self) {
+        if let Some(key) = &self.key {
+            self.app.node.platform.ephemeral.set_present(key, &self.by, live::SCREEN).await;
+        }
     }
 }
 
@@ -205,8 +206,8 @@ impl Drop for Screen {
     /// Also when the reader is cut off in the middle: a screen that is gone must not count as present.
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            let ephemeral = self.app.node.platform.ephemeral.clone();
-            self.app.node.platform.tasks.spawn(async move { ephemeral.clear_present(&key).await });
+            let (ephemeral, by) = (self.app.node.platform.ephemeral.clone(), std::mem::take(&mut self.by));
+            self.app.node.platform.tasks.spawn(async move { ephemeral.clear_present(&key, &by).await });
         }
     }
 }
