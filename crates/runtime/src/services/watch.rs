@@ -42,6 +42,8 @@ pub async fn watch(node: Node, caller: &Caller, resume_token: &str, from_start: 
     for head in &heads {
         positions.entry(head.shard).or_insert(0);
     }
+    // From here on the caller sees what happens to every case of the organisation, so one row for all of it.
+    node.log_read(&caller, vec![Node::many(&caller)]).await?;
     let (sender, receiver) = mpsc::channel(ROOM);
     let tasks = node.platform.tasks.clone();
     tasks.spawn(async move {

@@ -136,23 +136,8 @@ impl App {
     pub async fn read(&self, caller: &Caller, id: Id) -> Result<cases::Stored> {
         let case = cases::load(self.node.db(), id).await?;
         change::check(caller, caller.rpc, &case)?;
-        self.log_read(caller, id, &case).await?;
+        self.node.log_read(caller, vec![(id, case.scope())]).await?;
         Ok(case)
-    }
-
-    /// Writes the audit row of a read.
-    pub async fn log_read(&self, caller: &Caller, id: Id, case: &cases::Stored) -> Result<()> {
-        let scope = case.scope();
-        self.node
-            .commit(id, caller.origin(), move |unit| {
-                let scope = scope.clone();
-                Box::pin(async move {
-                    unit.audit(id, &scope);
-                    Ok(())
-                })
-            })
-            .await?;
-        Ok(())
     }
 }
 

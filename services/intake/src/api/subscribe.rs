@@ -72,7 +72,7 @@ impl Reader {
         change::check(caller, RPC, &case)?;
         let live = app.node.bus().subscribe_live(&bus::live_subject(&request.case_id)).await?;
         let seat = app.hub.join(id);
-        app.log_read(caller, id, &case).await?;
+        app.node.log_read(caller, vec![(id, case.scope())]).await?;
         let screen = Screen::of(app, caller, id);
         screen.show().await;
         if caller.role() == Role::Visitor && case.answer_waits {
