@@ -69,6 +69,7 @@ pub const ACCESS_LOG: &[(&str, Leaves)] = &[
     ("samtal.routing.v1.RoutingService/TransferCase", Changes),
     ("samtal.routing.v1.RoutingService/GetPosition", CasesToStaff),
     ("samtal.routing.v1.RoutingService/Explain", Cases),
+    ("samtal.routing.v1.RoutingService/AlertCase", Changes),
     ("samtal.scheduling.v1.SchedulingService/GetOpening", Nobody),
     ("samtal.scheduling.v1.SchedulingService/ListOpenings", Nobody),
     ("samtal.scheduling.v1.SchedulingService/ListSlots", Nobody),
