@@ -20,6 +20,7 @@ macro_rules! on_both_stacks {
     };
 }
 
+mod access_log;
 mod afterwards;
 mod bad_input;
 mod bus_loss;
@@ -34,3 +35,4 @@ mod simulate;
 mod store_conformance;
 mod tables;
 mod tenants;
+mod tokens;
