@@ -135,6 +135,11 @@ impl TestSuite {
 
     /// Starts it (again) on the same store.
     pub async fn up(&mut self) {
+        self.up_without("").await;
+    }
+
+    /// The same while one service is away: nothing answers at its address.
+    pub async fn up_without(&mut self, away: &str) {
         let (bus, cache) = match &self.nats {
             None => ("local:".to_owned(), "memory:".to_owned()),
             Some(nats) => (nats.url(), shared_redis().url()),
@@ -149,11 +154,12 @@ impl TestSuite {
             smtp: self.smtp.clone(),
             reflection: true,
             replica: None,
-            peers: BTreeMap::new(),
+            peers: BTreeMap::from([(away.to_owned(), "http://127.0.0.1:1".to_owned())]),
             grpc: listen("grpc", &format!("127.0.0.1:{}", self.port.number())).await.expect("a port"),
             http: None,
         };
-        let suite = Suite::start(parts, &SERVICES).await.expect("the suite starts");
+        let services: Vec<&str> = SERVICES.into_iter().filter(|service| *service != away).collect();
+        let suite = Suite::start(parts, &services).await.expect("the suite starts");
         self.channel = Some(client::connect(&suite.grpc.to_string()).await.expect("it answers"));
         self.running = Some(suite);
         self.consumers_started().await;

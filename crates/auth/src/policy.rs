@@ -131,6 +131,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.routing.v1.RoutingService/TransferCase", &[(Worker, Held), (Leader, Clinic)]),
     ("samtal.routing.v1.RoutingService/GetPosition", &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic)]),
     ("samtal.routing.v1.RoutingService/Explain", &[(Leader, Clinic)]),
+    ("samtal.routing.v1.RoutingService/AlertCase", &[(Service, Region)]),
     // scheduling
     (
         "samtal.scheduling.v1.SchedulingService/GetOpening",

@@ -7,6 +7,8 @@ use log::unit::Once;
 use log::{Origin, Receipt};
 use proto::log::ActorKind;
 
+use crate::position::Reached;
+
 /// The authenticated caller of one RPC.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -78,13 +80,11 @@ pub(crate) fn denied() -> Error {
     Error::new(Code::PermissionDenied, "NOT_ALLOWED", "this caller may not do that")
 }
 
-/// An answer with the position token of what it committed.
+/// An answer that says how far the log had come with what it committed; see [`Reached`].
 pub fn reply<T>(service: &'static str, message: T, receipt: &Receipt) -> tonic::Response<T> {
     let mut response = tonic::Response::new(message);
-    if !receipt.positions.is_empty()
-        && let Ok(token) = crate::position::encode(service, &receipt.positions).parse()
-    {
-        response.metadata_mut().insert(crate::position::ANSWER, token);
+    if !receipt.positions.is_empty() {
+        response.extensions_mut().insert(Reached { service, positions: receipt.positions.clone() });
     }
     response
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use kernel::{Clock, Result, Time};
+use kernel::{Clock, Id, Result, Time};
 use log::lease::Leases;
 use log::timers::{Fire, Standing, Timers};
-use log::{Committer, Handler, Log, Origin, Receipt, Unit};
+use log::{Committer, Handler, Log, Origin, Receipt, Scope, Unit};
+use rpc::Caller;
 use tokio::sync::watch;
 
 use crate::services::source::PeerSource;
@@ -53,12 +54,34 @@ impl Node {
     }
 
     /// Runs `work` for the aggregate `key` and commits it; see [`Committer::run`].
-    pub async fn commit<T, F>(&self, key: kernel::Id, origin: Origin, work: F) -> Result<(T, Receipt)>
+    pub async fn commit<T, F>(&self, key: Id, origin: Origin, work: F) -> Result<(T, Receipt)>
     where
         T: Send + 'static,
         F: for<'u, 't> Fn(&'u mut Unit<'t>) -> log::committer::Work<'u, T> + Send + Sync + 'static,
     {
         self.committer.run(&key.to_string(), origin, work).await
+    }
+
+    /// Writes the access log's rows of a read: what is shown to the caller, each thing by its own id, so that the extract of one
+    /// case can be made. To be awaited before the answer is given: a read that cannot be recorded fails.
+    pub async fn log_read(&self, caller: &Caller, shown: Vec<(Id, Scope)>) -> Result<()> {
+        let Some((first, _)) = shown.first() else { return Ok(()) };
+        let (key, shown) = (*first, Arc::new(shown));
+        self.commit(key, caller.origin(), move |unit| {
+            let shown = shown.clone();
+            Box::pin(async move {
+                shown.iter().for_each(|(key, scope)| unit.audit(*key, scope));
+                Ok(())
+            })
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The thing under which a look at many of the caller's organisation is recorded.
+    pub fn many(caller: &Caller) -> (Id, Scope) {
+        let organisation = caller.principal.organisation.clone();
+        (Id::derived(&[b"list", organisation.as_bytes()]), Scope { organisation, ..Scope::default() })
     }
 
     fn leases(&self, duty: &str, shards: u32) -> Leases {

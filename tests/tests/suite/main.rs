@@ -20,6 +20,7 @@ macro_rules! on_both_stacks {
     };
 }
 
+mod access_log;
 mod afterwards;
 mod bad_input;
 mod browser;
@@ -35,3 +36,4 @@ mod simulate;
 mod store_conformance;
 mod tables;
 mod tenants;
+mod tokens;

@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 on_both_stacks!(p15_no_rpc_shows_anything_of_another_organisation);
 
 /// In every text of beta's conversations.
-const CANARY: &str = "KANARIE-7702";
+pub const CANARY: &str = "KANARIE-7702";
 
 /// RPCs that answer anybody, with the reason. What they say must still hold nothing of a conversation.
 const PUBLIC: &[(&str, &str)] = &[

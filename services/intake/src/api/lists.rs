@@ -1,11 +1,8 @@
 //! Lists with pages: cases, and who has read or changed a case.
 
-use std::sync::Arc;
-
 use auth::Reach;
 use kernel::error::Violations;
 use kernel::{Error, Id, Result, Time};
-use log::Scope;
 use proto::intake::{AuditEntry, CaseState, ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse};
 use rpc::Caller;
 use store::args;
@@ -73,27 +70,11 @@ pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Res
         Some(last) => seal(app, &format!("{}/{}", last.opened_at.micros(), last.id))?,
         None => String::new(),
     };
-    log_list(app, caller, &found).await?;
+    // A list is an access to each case in it; the list itself stands under the organisation, also if it is empty.
+    let mut shown = vec![runtime::Node::many(caller)];
+    shown.extend(found.iter().map(|case| (case.id, case.scope())));
+    app.node.log_read(caller, shown).await?;
     Ok(ListCasesResponse { cases: found.iter().map(cases::Stored::to_proto).collect(), next_page_token })
-}
-
-/// A list is an access to each case in it; the list itself stands under the organisation, also if it is empty.
-async fn log_list(app: &App, caller: &Caller, found: &[cases::Stored]) -> Result<()> {
-    let organisation = caller.principal.organisation.clone();
-    let key = Id::derived(&[b"list", organisation.as_bytes()]);
-    let listed: Arc<Vec<(Id, Scope)>> = Arc::new(found.iter().map(|case| (case.id, case.scope())).collect());
-    app.node
-        .commit(key, caller.origin(), move |unit| {
-            let scope = Scope { organisation: organisation.clone(), ..Scope::default() };
-            let listed = listed.clone();
-            Box::pin(async move {
-                unit.audit(key, &scope);
-                listed.iter().for_each(|(case, scope)| unit.audit(*case, scope));
-                Ok(())
-            })
-        })
-        .await?;
-    Ok(())
 }
 
 pub async fn audit(app: &App, caller: &Caller, request: ListAuditRequest) -> Result<ListAuditResponse> {
@@ -105,7 +86,7 @@ pub async fn audit(app: &App, caller: &Caller, request: ListAuditRequest) -> Res
         None => 0,
         Some(content) => content.parse::<i64>().map_err(|_| Error::invalid("page_token", "is not one of this list"))?,
     };
-    app.log_read(caller, id, &case).await?;
+    app.node.log_read(caller, vec![(id, case.scope())]).await?;
     let rows = app
         .node
         .db()

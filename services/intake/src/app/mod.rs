@@ -1,5 +1,6 @@
 //! Intake at work: load, decide, commit, tell.
 
+pub mod alerts;
 pub mod change;
 pub mod doors;
 pub mod hub;
@@ -24,6 +25,7 @@ pub struct App {
     pub authenticator: Authenticator,
     pub openings: Arc<openings::Openings>,
     pub hub: hub::Hub,
+    pub alerts: alerts::Alerts,
 }
 
 impl App {
@@ -31,6 +33,7 @@ impl App {
         let authenticator = node.platform.peers.authenticator();
         let openings = Arc::new(openings::Openings::new(&node)?);
         let hub = hub::Hub::start(&node);
-        Ok(Self { node, authenticator, openings, hub })
+        let alerts = alerts::Alerts::new(&node)?;
+        Ok(Self { node, authenticator, openings, hub, alerts })
     }
 }

@@ -137,7 +137,9 @@ impl App {
             // Whatever the door is now: this was answered, and the visitor needs the way back.
             let found = safety::screen(&wanted.request.text);
             let language = Language::from_code(&earlier.language).unwrap_or(Language::English);
-            return self.opened(&caller, &door, earlier, language, &found, None).map(|answer| (answer, Receipt::default()));
+            let receipt = Receipt::default();
+            let answer = self.opened(&caller, &door, earlier, (language, &found, None), &receipt).await?;
+            return Ok((answer, receipt));
         }
         let language = fit(&wanted, &door, &caller)?;
         let now = self.node.now();
@@ -173,18 +175,18 @@ impl App {
                 })
             })
             .await?;
-        self.opened(&caller, &door, case, language, &found, opens_at).map(|answer| (answer, receipt))
+        let answer = self.opened(&caller, &door, case, (language, &found, opens_at), &receipt).await?;
+        Ok((answer, receipt))
     }
 
-    /// The answer, with the secrets derived again.
-    fn opened(
+    /// The answer, with the secrets derived again, and somebody alerted to what was found.
+    async fn opened(
         &self,
         caller: &Caller,
         door: &Door,
         case: proto::intake::Case,
-        language: Language,
-        found: &[Category],
-        opens_at: Option<Option<Time>>,
+        (language, found, opens_at): (Language, &[Category], Option<Option<Time>>),
+        receipt: &Receipt,
     ) -> Result<OpenCaseResponse> {
         let secret = &self.node.platform.secret;
         let id = Id::parse("case_id", &case.case_id)?;
@@ -197,8 +199,9 @@ impl App {
             (String::new(), String::new())
         };
         let next_opening = opens_at.flatten();
+        let alerted = self.alerts.raise(id, &case.worker_id, found, receipt).await;
         Ok(OpenCaseResponse {
-            safety: safety::notice(found, organisation.country, language, false, next_opening),
+            safety: safety::notice(found, organisation.country, language, alerted, next_opening.filter(|_| !alerted)),
             case: Some(case),
             visitor_token,
             return_phrase,

@@ -1,5 +1,6 @@
 //! The RPCs.
 
+mod alert;
 mod claim;
 mod explain;
 mod held;
@@ -60,4 +61,5 @@ unary! {
     transfer_case: TransferCaseRequest => TransferCaseResponse;
     get_position: GetPositionRequest => GetPositionResponse;
     explain: ExplainRequest => ExplainResponse;
+    alert_case: AlertCaseRequest => AlertCaseResponse;
 }

@@ -1,5 +1,6 @@
 //! GetPosition.
 
+use auth::Role;
 use kernel::Result;
 use kernel::error::Violations;
 use proto::routing::{GetPositionRequest, GetPositionResponse};
@@ -21,6 +22,10 @@ impl Api {
         found.done()?;
         let row = cases::load(self.app.node.db(), id).await?;
         caller.check("case", &row.resource())?;
+        // Visitors look at their own place every few seconds; whoever else looks is worth a row.
+        if caller.role() != Role::Visitor {
+            self.app.node.log_read(&caller, vec![(id, row.scope())]).await?;
+        }
         let pending = matches!(row.case.state, State::Pending { .. });
         if !pending && !row.is_offered() && row.case.state != State::Waiting {
             return Ok(Response::new(GetPositionResponse::default()));

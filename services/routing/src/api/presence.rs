@@ -9,6 +9,7 @@ use kernel::{Error, Id, Result};
 use log::Scope;
 use proto::routing::{ListPresenceRequest, ListPresenceResponse, Presence, SetPresenceRequest, SetPresenceResponse};
 use rpc::caller::reply;
+use runtime::Node;
 use tonic::{Request, Response};
 
 use super::{Api, MAX_NAME};
@@ -90,6 +91,7 @@ impl Api {
             caller.check("clinic", &Resource { organisation, clinic: &clinic, ..Resource::default() })?;
             vec![clinic]
         };
+        self.app.node.log_read(&caller, vec![Node::many(&caller)]).await?;
         let region = self.app.region();
         let workers: Vec<&str> = region
             .organisation(organisation)

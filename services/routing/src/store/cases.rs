@@ -289,7 +289,7 @@ pub async fn reset_overtaken(tx: &mut Tx, id: Id) -> Result<()> {
 
 /// Forgets everything about a case.
 pub async fn erase(tx: &mut Tx, id: Id) -> Result<()> {
-    for table in ["routing_case", "early_verdict", "offer", "assignment", "decision"] {
+    for table in ["routing_case", "alert", "early_verdict", "offer", "assignment", "decision"] {
         tx.exec(format!("DELETE FROM {table} WHERE case_id = $1"), args![id]).await?;
     }
     Ok(())

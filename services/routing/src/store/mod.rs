@@ -1,5 +1,6 @@
 //! Routing's own tables. Everything here runs inside a unit's transaction unless it takes a `Db`.
 
+pub mod alerts;
 pub mod cases;
 pub mod decisions;
 pub mod loads;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ::store::{Db, Row, Tx, args};
 use kernel::{Error, Id, Result, Severity, Time};
+use log::Scope;
 
 use super::cases::CaseRow;
 use crate::domain::case::{Case, Offer};
@@ -58,6 +59,8 @@ pub async fn open_to(tx: &mut Tx, worker: &str) -> Result<Vec<(Id, Id)>> {
 pub struct Open {
     pub offer: Id,
     pub case: Id,
+    /// Whose the case is.
+    pub scope: Scope,
     pub worker: String,
     pub queue: String,
     pub severity: Severity,
@@ -69,7 +72,8 @@ pub struct Open {
 pub async fn list(db: &Db, organisation: &str, worker: &str, now: Time) -> Result<Vec<Open>> {
     let rows = db
         .rows(
-            "SELECT o.offer_id, o.case_id, o.worker, o.queue, o.created_at, o.expires_at, c.state FROM offer o \
+            "SELECT o.offer_id, o.case_id, o.worker, o.queue, o.created_at, o.expires_at, c.state, c.organisation, c.clinic, c.practice \
+             FROM offer o \
              JOIN routing_case c ON c.case_id = o.case_id \
              WHERE o.worker = $1 AND o.organisation = $2 AND o.ended_at IS NULL AND o.expires_at > $3 ORDER BY o.created_at, o.offer_id",
             args![worker, organisation, now],
@@ -82,6 +86,7 @@ pub async fn list(db: &Db, organisation: &str, worker: &str, now: Time) -> Resul
             Ok(Open {
                 offer: row.id(0)?,
                 case: row.id(1)?,
+                scope: Scope { organisation: row.text(7)?, clinic: row.text(8)?, practice: row.bool(9)? },
                 worker: row.text(2)?,
                 queue: row.text(3)?,
                 severity: case.severity,

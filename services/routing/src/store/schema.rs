@@ -2,9 +2,9 @@
 
 use ::store::Migration;
 
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "routing_0001",
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[Migration { name: "routing_0001", sql: FIRST }, Migration { name: "routing_0002", sql: ALERTS }];
+
+const FIRST: &str = "
 -- A case in the eyes of routing. `state` is the domain's case as JSON and decides; the columns beside it are for queries.
 -- The row is guarded by its version: a change that was decided on an older one touches nothing.
 CREATE TABLE routing_case (
@@ -97,5 +97,16 @@ CREATE TABLE decision (
     candidates TEXT NOT NULL,
     PRIMARY KEY (case_id, n)
 );
-",
-}];
+";
+
+const ALERTS: &str = "
+-- Who was alerted to signs of danger in a case. Gone once somebody has it or it is over.
+CREATE TABLE alert (
+    case_id UUID NOT NULL,
+    worker TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    raised_at BIGINT NOT NULL,
+    PRIMARY KEY (case_id, worker)
+);
+CREATE INDEX alert_worker ON alert (worker);
+";

@@ -1,5 +1,6 @@
 //! The service without its neighbours: events are handed to the handlers, RPCs are called directly.
 
+mod alerts;
 mod building;
 mod claims;
 mod events;

@@ -98,7 +98,7 @@ pub async fn get(node: &Node, request: Request<GetBookingRequest>) -> Result<Get
     let record = bookings::load(node.db(), id).await?.ok_or_else(|| Error::not_found("booking"))?;
     let facts = case_facts::load(node.db(), record.case).await?;
     caller.check("booking", &facts.resource())?;
-    super::audit_read(node, &caller, &facts).await?;
+    node.log_read(&caller, vec![(facts.case, facts.scope())]).await?;
     Ok(GetBookingResponse { booking: Some(booking_of(&node.region.get(), &record, node.now())) })
 }
 
@@ -107,7 +107,7 @@ pub async fn list(node: &Node, request: Request<ListBookingsRequest>) -> Result<
     let case = Id::parse("case_id", &request.get_ref().case_id)?;
     let facts = case_facts::load(node.db(), case).await?;
     caller.check("case", &facts.resource())?;
-    super::audit_read(node, &caller, &facts).await?;
+    node.log_read(&caller, vec![(facts.case, facts.scope())]).await?;
     let (region, now) = (node.region.get(), node.now());
     let records: Vec<Record> = bookings::of_case(node.db(), case).await?;
     Ok(ListBookingsResponse { bookings: records.iter().map(|record| booking_of(&region, record, now)).collect() })
