@@ -57,11 +57,12 @@ pub struct Setup {
     clock: Clock,
     smtp: String,
     region: String,
+    pages: Option<gateway::Settings>,
 }
 
 impl Setup {
     pub fn new(stack: Stack) -> Setup {
-        Setup { stack, clock: Clock::system(), smtp: String::new(), region: region_yaml() }
+        Setup { stack, clock: Clock::system(), smtp: String::new(), region: region_yaml(), pages: None }
     }
 
     /// A clock that only the test moves, from [`MORNING`] on.
@@ -72,6 +73,12 @@ impl Setup {
 
     pub fn smtp(mut self, url: &str) -> Setup {
         url.clone_into(&mut self.smtp);
+        self
+    }
+
+    /// With the pages, on a free port of loopback.
+    pub fn pages(mut self, settings: gateway::Settings) -> Setup {
+        self.pages = Some(settings);
         self
     }
 
@@ -100,6 +107,7 @@ impl Setup {
             clock: self.clock,
             secret: Secret::new(b"a secret of tests, and of nobody else at all").expect("long enough"),
             smtp: self.smtp,
+            pages: self.pages,
             folder,
             database,
             nats,
@@ -119,6 +127,7 @@ pub struct TestSuite {
     pub clock: Clock,
     pub secret: Secret,
     smtp: String,
+    pages: Option<gateway::Settings>,
     folder: Option<tempfile::TempDir>,
     database: String,
     pub nats: Option<Arc<Nats>>,
@@ -156,7 +165,8 @@ impl TestSuite {
             replica: None,
             peers: BTreeMap::from([(away.to_owned(), "http://127.0.0.1:1".to_owned())]),
             grpc: listen("grpc", &format!("127.0.0.1:{}", self.port.number())).await.expect("a port"),
-            http: None,
+            http: if self.pages.is_some() { Some(listen("http", "127.0.0.1:0").await.expect("a port")) } else { None },
+            pages: self.pages.clone().unwrap_or_default(),
         };
         let services: Vec<&str> = SERVICES.into_iter().filter(|service| *service != away).collect();
         let suite = Suite::start(parts, &services).await.expect("the suite starts");

@@ -51,8 +51,15 @@ const STAFF_CLINIC: Rules = &[(Worker, Clinic), (Leader, Clinic), (Volunteer, He
 pub const POLICY: &[(&str, Rules)] = &[
     // access
     ("samtal.access.v1.AccessService/IssueToken", &[(Operator, Region), (Leader, Clinic)]),
-    ("samtal.access.v1.AccessService/RevokeToken", &[(Operator, Region), (Leader, Clinic)]),
+    (
+        "samtal.access.v1.AccessService/RevokeToken",
+        &[(Visitor, Own), (Worker, Own), (Volunteer, Own), (Operator, Region), (Leader, Clinic)],
+    ),
     ("samtal.access.v1.AccessService/Introspect", &[(Service, Region)]),
+    ("samtal.access.v1.AccessService/KeepSession", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
+    // The pages', and only in demo mode.
+    ("samtal.access.v1.AccessService/ListDemoLogins", &[(Service, Region)]),
+    ("samtal.access.v1.AccessService/SignInDemo", &[(Service, Region)]),
     // config
     ("samtal.config.v1.ConfigService/ValidateRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/DiffRegion", &[(Operator, Region)]),
@@ -71,6 +78,19 @@ pub const POLICY: &[(&str, Rules)] = &[
     // intake: cases
     (
         "samtal.intake.v1.CaseService/GetEntryPoint",
+        &[
+            (Anonymous, Region),
+            (Visitor, Region),
+            (Worker, Region),
+            (Volunteer, Region),
+            (Leader, Region),
+            (Integrator, Region),
+            (Operator, Region),
+            (Service, Region),
+        ],
+    ),
+    (
+        "samtal.intake.v1.CaseService/ListEntryPoints",
         &[
             (Anonymous, Region),
             (Visitor, Region),
@@ -227,7 +247,7 @@ mod tests {
 
     #[test]
     fn only_services_and_operators_reach_beyond_an_organisation_for_anything_but_public_facts() {
-        let public = ["GetEntryPoint", "OpenCase", "ResumeCase", "NextQuestion", "GetOpening", "ListOpenings"];
+        let public = ["GetEntryPoint", "ListEntryPoints", "OpenCase", "ResumeCase", "NextQuestion", "GetOpening", "ListOpenings"];
         for (rpc, rules) in POLICY {
             let name = rpc.rsplit('/').next().unwrap();
             for (role, reach) in *rules {

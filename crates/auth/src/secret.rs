@@ -112,9 +112,14 @@ fn padded(content: &[u8]) -> Vec<u8> {
     padded
 }
 
+/// SHA-256.
+pub fn hash(content: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA256, content).as_ref().to_vec()
+}
+
 /// What is stored of a token instead of the token.
 pub fn token_hash(token: &str) -> Vec<u8> {
-    digest::digest(&digest::SHA256, token.as_bytes()).as_ref().to_vec()
+    hash(token.as_bytes())
 }
 
 #[cfg(test)]

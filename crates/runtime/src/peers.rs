@@ -57,14 +57,17 @@ impl Peers {
         self.authenticator.clone()
     }
 
-    /// The channel to `service`, on behalf of `me`.
-    pub fn channel(&self, me: &'static str, service: &str) -> Result<Peer> {
-        let channel = self
-            .channels
+    /// The channel to `service` without a word about who calls, for callers that bring somebody's token.
+    pub fn plain(&self, service: &str) -> Result<Channel> {
+        self.channels
             .get(service)
             .cloned()
-            .ok_or_else(|| Error::invalid(format!("peers.{service}"), "is not set; say where that service answers"))?;
-        Ok(InterceptedService::new(channel, Introduce { me, secret: self.secret.clone(), clock: self.clock.clone() }))
+            .ok_or_else(|| Error::invalid(format!("peers.{service}"), "is not set; say where that service answers"))
+    }
+
+    /// The channel to `service`, on behalf of `me`.
+    pub fn channel(&self, me: &'static str, service: &str) -> Result<Peer> {
+        Ok(InterceptedService::new(self.plain(service)?, Introduce { me, secret: self.secret.clone(), clock: self.clock.clone() }))
     }
 }
 

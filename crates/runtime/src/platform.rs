@@ -28,6 +28,8 @@ pub struct Platform {
     pub replica: Option<String>,
     /// Outgoing mail, `smtp://HOST:PORT`; empty: no e-mail.
     pub smtp: String,
+    /// Logins that everybody knows may be used.
+    pub demo: bool,
     pub shutdown: CancellationToken,
     pub tasks: TaskTracker,
 }

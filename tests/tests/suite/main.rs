@@ -32,6 +32,7 @@ mod dynamic;
 mod exactly_once;
 mod journey;
 mod kill;
+mod pages;
 mod simulate;
 mod store_conformance;
 mod tables;

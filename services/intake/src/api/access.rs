@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use auth::{Principal, Resource, Role, token_hash};
+use auth::{Principal, Reach, Resource, Role, token_hash};
 use kernel::error::Violations;
 use kernel::{Error, Id, Result};
 use log::Scope;
 use proto::access::access_service_server::AccessService;
 use proto::access::{
-    self, IntrospectRequest, IntrospectResponse, IssueTokenRequest, IssueTokenResponse, PrincipalKind, RevokeTokenRequest,
-    RevokeTokenResponse,
+    self, IntrospectRequest, IntrospectResponse, IssueTokenRequest, IssueTokenResponse, KeepSessionRequest, KeepSessionResponse,
+    ListDemoLoginsRequest, ListDemoLoginsResponse, PrincipalKind, RevokeTokenRequest, RevokeTokenResponse, SignInDemoRequest,
+    SignInDemoResponse,
 };
 use rpc::caller::reply;
 use rpc::{Answer, caller, status};
@@ -17,6 +18,7 @@ use runtime::Node;
 use tonic::Request;
 
 use crate::store;
+use crate::store::tokens::Bearer;
 
 const DEFAULT_LIFE: u32 = 12 * 3600;
 const MAX_LIFE: u32 = 366 * 86_400;
@@ -78,6 +80,19 @@ impl Access {
         principal.clinics.retain(|clinic| worker.clinics.contains(clinic));
         fits(worker.role, principal.role)
     }
+}
+
+pub(super) fn wire(principal: Principal) -> access::Principal {
+    let kind = match principal.role {
+        Role::Visitor => PrincipalKind::Visitor,
+        Role::Worker => PrincipalKind::Worker,
+        Role::Volunteer => PrincipalKind::Volunteer,
+        Role::Leader => PrincipalKind::Leader,
+        Role::Integrator => PrincipalKind::Integrator,
+        Role::Operator => PrincipalKind::Operator,
+        Role::Anonymous | Role::Service => PrincipalKind::Unspecified,
+    };
+    access::Principal { kind: kind.into(), id: principal.id, organisation_id: principal.organisation, clinic_ids: principal.clinics }
 }
 
 /// Whether a worker of this role in the region may bear a token of that role: a leader may also work as one of the team.
@@ -164,12 +179,14 @@ impl AccessService for Access {
             .commit(token_id, origin, move |unit| {
                 let caller = caller.clone();
                 Box::pin(async move {
-                    let (organisation, clinics) = store::tokens::bearer(unit, token_id).await?.ok_or_else(|| Error::not_found("token"))?;
-                    if caller.role() != Role::Operator && clinics.is_empty() {
-                        return Err(Error::not_found("token"));
+                    let Bearer { id, organisation, clinics } =
+                        store::tokens::bearer(unit, token_id).await?.ok_or_else(|| Error::not_found("token"))?;
+                    let whole = Resource { organisation: &organisation, owner: &id, ..Resource::default() };
+                    if clinics.is_empty() || caller.reach()? == Reach::Own {
+                        caller.check("token", &whole)?;
                     }
                     for clinic in &clinics {
-                        caller.check("token", &Resource { organisation: &organisation, clinic, ..Resource::default() })?;
+                        caller.check("token", &Resource { clinic, ..whole.clone() })?;
                     }
                     store::tokens::revoke(unit, token_id).await?;
                     unit.audit(token_id, &Scope { organisation, ..Scope::default() });
@@ -179,6 +196,21 @@ impl AccessService for Access {
             .await
             .map_err(status)?;
         Ok(reply("intake", RevokeTokenResponse {}, &receipt))
+    }
+
+    async fn keep_session(&self, request: Request<KeepSessionRequest>) -> Answer<KeepSessionResponse> {
+        let caller = caller(&request).map_err(status)?;
+        self.keep(&caller).await.map(tonic::Response::new).map_err(status)
+    }
+
+    async fn list_demo_logins(&self, request: Request<ListDemoLoginsRequest>) -> Answer<ListDemoLoginsResponse> {
+        let caller = caller(&request).map_err(status)?;
+        self.demo_logins(&caller).map(tonic::Response::new).map_err(status)
+    }
+
+    async fn sign_in_demo(&self, request: Request<SignInDemoRequest>) -> Answer<SignInDemoResponse> {
+        let caller = caller(&request).map_err(status)?;
+        self.sign_in(&caller, &request.into_inner()).await.map_err(status)
     }
 
     async fn introspect(&self, request: Request<IntrospectRequest>) -> Answer<IntrospectResponse> {
@@ -191,21 +223,6 @@ impl AccessService for Access {
         if !self.still_there(&mut token.principal) {
             return Ok(IntrospectResponse::default().into());
         }
-        let kind = match token.principal.role {
-            Role::Visitor => PrincipalKind::Visitor,
-            Role::Worker => PrincipalKind::Worker,
-            Role::Volunteer => PrincipalKind::Volunteer,
-            Role::Leader => PrincipalKind::Leader,
-            Role::Integrator => PrincipalKind::Integrator,
-            Role::Operator => PrincipalKind::Operator,
-            Role::Anonymous | Role::Service => PrincipalKind::Unspecified,
-        };
-        let principal = access::Principal {
-            kind: kind.into(),
-            id: token.principal.id,
-            organisation_id: token.principal.organisation,
-            clinic_ids: token.principal.clinics,
-        };
-        Ok(IntrospectResponse { principal: Some(principal), expires_at: Some(proto::timestamp(token.expires_at)) }.into())
+        Ok(IntrospectResponse { principal: Some(wire(token.principal)), expires_at: Some(proto::timestamp(token.expires_at)) }.into())
     }
 }

@@ -7,8 +7,9 @@ use kernel::{Error, Id, Result};
 use proto::intake::case_service_server::CaseService;
 use proto::intake::{
     CloseCaseRequest, CloseCaseResponse, GetCaseRequest, GetCaseResponse, GetEntryPointRequest, GetEntryPointResponse, ListAuditRequest,
-    ListAuditResponse, ListCasesRequest, ListCasesResponse, OpenCaseRequest, OpenCaseResponse, RateCaseRequest, RateCaseResponse,
-    ReopenCaseRequest, ReopenCaseResponse, ResumeCaseRequest, ResumeCaseResponse, SetCaseModeRequest, SetCaseModeResponse,
+    ListAuditResponse, ListCasesRequest, ListCasesResponse, ListEntryPointsRequest, ListEntryPointsResponse, OpenCaseRequest,
+    OpenCaseResponse, RateCaseRequest, RateCaseResponse, ReopenCaseRequest, ReopenCaseResponse, ResumeCaseRequest, ResumeCaseResponse,
+    SetCaseModeRequest, SetCaseModeResponse,
 };
 use rpc::caller::reply;
 use rpc::{Answer, Caller, Whence, caller, status};
@@ -35,6 +36,12 @@ impl CaseService for Cases {
         let request = request.into_inner();
         let entry_point = super::entry_point::get(&self.app, &request).await.map_err(status)?;
         Ok(GetEntryPointResponse { entry_point: Some(entry_point) }.into())
+    }
+
+    async fn list_entry_points(&self, request: Request<ListEntryPointsRequest>) -> Answer<ListEntryPointsResponse> {
+        let region = self.app.node.region.get();
+        let entry_points = super::entry_point::list(&region, &request.into_inner().language).map_err(status)?;
+        Ok(ListEntryPointsResponse { entry_points }.into())
     }
 
     async fn open_case(&self, request: Request<OpenCaseRequest>) -> Answer<OpenCaseResponse> {

@@ -1,8 +1,8 @@
 //! A door, as a visitor sees it.
 
 use kernel::{Error, Language, Result};
-use proto::intake::{ContactReason, EntryPoint, GetEntryPointRequest};
-use region::Anonymity;
+use proto::intake::{ContactReason, EntryPoint, EntryPointSummary, GetEntryPointRequest};
+use region::{Anonymity, Region};
 
 use crate::app::App;
 use crate::app::doors::Door;
@@ -14,11 +14,7 @@ pub async fn get(app: &App, request: &GetEntryPointRequest) -> Result<EntryPoint
     }
     let door = Door::find(app.node.region.get(), &request.entry_point_id)?;
     let (organisation, entry_point) = (door.organisation()?, door.entry_point()?);
-    let language = if request.language.is_empty() {
-        organisation.default_language()
-    } else {
-        Language::from_code(&request.language).ok_or_else(|| Error::invalid("language", "must be sv, nb, nn or en"))?
-    };
+    let language = if request.language.is_empty() { organisation.default_language() } else { read(&request.language)? };
     let opening = door.opening(app, app.node.now()).await?;
     let (open, closes_at, next_opening_at) = match opening {
         Opening::Open { closes_at } => (true, closes_at, None),
@@ -49,4 +45,31 @@ pub async fn get(app: &App, request: &GetEntryPointRequest) -> Result<EntryPoint
             .collect(),
         practice: entry_point.practice,
     })
+}
+
+fn read(language: &str) -> Result<Language> {
+    Language::from_code(language).ok_or_else(|| Error::invalid("language", "must be sv, nb, nn or en"))
+}
+
+/// Every door, without asking whether it is open.
+pub fn list(region: &Region, language: &str) -> Result<Vec<EntryPointSummary>> {
+    let asked = if language.is_empty() { None } else { Some(read(language)?) };
+    let of = |organisation: &region::Organisation| {
+        let language = asked.unwrap_or_else(|| organisation.default_language());
+        let one = |entry_point: &region::EntryPoint| {
+            let clinic = organisation.clinic(&entry_point.clinic);
+            EntryPointSummary {
+                entry_point_id: entry_point.id.clone(),
+                name: organisation.text(&entry_point.name, language).to_owned(),
+                organisation_name: organisation.name.clone(),
+                clinic_name: clinic.map(|clinic| clinic.name.clone()).unwrap_or_default(),
+                place: clinic.map(|clinic| clinic.place.clone()).unwrap_or_default(),
+                channels: entry_point.channels.iter().map(|channel| proto::intake::Channel::from(*channel).into()).collect(),
+                languages: organisation.languages_at(entry_point).iter().map(|language| language.code().to_owned()).collect(),
+                practice: entry_point.practice,
+            }
+        };
+        organisation.entry_points.iter().map(one).collect::<Vec<_>>()
+    };
+    Ok(region.organisations.iter().flat_map(of).collect())
 }

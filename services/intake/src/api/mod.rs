@@ -7,4 +7,5 @@ mod converse;
 mod entry_point;
 mod lists;
 mod notes;
+mod sessions;
 mod subscribe;

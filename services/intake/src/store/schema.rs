@@ -2,7 +2,17 @@
 
 use store::Migration;
 
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const MIGRATIONS: &[Migration] = &[CASES, IDLE];
+
+/// Staff's sessions end when nobody is at the screen. NULL: the token has no idle time.
+const IDLE: Migration = Migration {
+    name: "intake_0002",
+    sql: "
+ALTER TABLE access_token ADD COLUMN idle_at BIGINT;
+",
+};
+
+const CASES: Migration = Migration {
     name: "intake_0001",
     sql: "
 CREATE TABLE visitor (
@@ -88,4 +98,4 @@ CREATE TABLE access_token (
 CREATE UNIQUE INDEX access_token_id ON access_token (token_id);
 CREATE INDEX access_token_principal ON access_token (organisation, principal_id);
 ",
-}];
+};

@@ -117,6 +117,7 @@ async fn the_built_service_stops_on_shutdown() {
         shards: 4,
         replica: None,
         smtp: "smtp://127.0.0.1:1".into(),
+        demo: false,
         shutdown: Default::default(),
         tasks: Default::default(),
     };

@@ -95,6 +95,7 @@ impl Rig {
             shards: 4,
             replica: None,
             smtp: smtp.to_owned(),
+            demo: false,
             shutdown: Default::default(),
             tasks: Default::default(),
         };

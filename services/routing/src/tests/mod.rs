@@ -111,6 +111,7 @@ impl Suite {
             shards: 4,
             replica: None,
             smtp: String::new(),
+            demo: false,
             shutdown: shutdown.clone(),
             tasks: TaskTracker::new(),
         };
