@@ -85,8 +85,9 @@ impl House {
 
     /// Cases of which the request or the answer speaks.
     fn shown(&self, method: &MethodDescriptor, answers: &[Bytes]) -> BTreeSet<String> {
-        // An empty list shows nothing, whatever was asked for.
-        let named = names(&method.input()).contains(&"case_id".to_owned()) && answers.iter().any(|bytes| !bytes.is_empty());
+        // An empty list shows nothing, whatever was asked for; an empty answer to a question says no.
+        let nothing = method.name().starts_with("List") && answers.iter().all(Bytes::is_empty);
+        let named = !nothing && names(&method.input()).contains(&"case_id".to_owned());
         let named = named.then(|| self.world.own.id("case_id"));
         let holds = |case: &&String| answers.iter().any(|bytes| bytes.windows(case.len()).any(|part| part == case.as_bytes()));
         self.cases.iter().filter(holds).cloned().chain(named).collect()
