@@ -1,9 +1,9 @@
 //! The pages over the whole suite, as a browser's requests.
 
-use samtal_tests::suite::{Setup, Stack, TestSuite};
+use samtal_tests::suite::{SOON, Setup, Stack, TestSuite};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-on_both_stacks!(a_nurse_of_the_demo_signs_in_with_one_click_and_out_again);
+on_both_stacks!(a_nurse_of_the_demo_signs_in_with_one_click_and_out_again, a_screen_follows_a_conversation_from_where_it_was);
 
 /// One request over a connection of its own: the head and the body of the answer.
 async fn ask(suite: &TestSuite, method: &str, path: &str, cookies: &str, form: &str) -> (String, String) {
@@ -20,6 +20,21 @@ async fn ask(suite: &TestSuite, method: &str, path: &str, cookies: &str, form: &
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.to_owned(), body.to_owned())
+}
+
+/// Reads a stream until it says `last`.
+async fn follow(suite: &TestSuite, path: &str, last: &str) -> String {
+    let address = suite.suite().http.expect("pages");
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    connection.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut seen = Vec::new();
+    let read = async {
+        while !String::from_utf8_lossy(&seen).contains(last) {
+            assert!(connection.read_buf(&mut seen).await.unwrap() > 0, "it ended: {}", String::from_utf8_lossy(&seen));
+        }
+    };
+    tokio::time::timeout(SOON, read).await.expect(last);
+    String::from_utf8_lossy(&seen).into_owned()
 }
 
 fn cookie(head: &str, name: &str) -> String {
@@ -58,4 +73,32 @@ async fn a_nurse_of_the_demo_signs_in_with_one_click_and_out_again(stack: Stack)
     // The token itself is over, whoever kept the cookie; a process may believe it for two seconds.
     let over = async || ask(&suite, "GET", "/staff", &session, "").await.0.contains("location: /sign-in?to=/staff").then_some(());
     samtal_tests::suite::eventually("the session is over", over).await;
+}
+
+async fn a_screen_follows_a_conversation_from_where_it_was(stack: Stack) {
+    let demo = gateway::Settings { demo: true, ..gateway::Settings::default() };
+    let suite = Setup::new(stack).pages(demo).start().await;
+    let visitor = suite.visitor("alfa-door", "alfa-cold", "the first").await;
+    visitor.me.post(&visitor.case_id, "two", "<script>two</script>\r\nand more").await.unwrap();
+    let (head, page) = ask(&suite, "GET", "/design", "", "").await;
+    let cookies = format!("{}; samtal-visitor={}~{}", cookie(&head, "samtal-form"), visitor.case_id, visitor.me.token);
+    let stream = format!("/live/case/{}", visitor.case_id);
+    let form = format!("form_token={}&audience=visitor&case={}&stream={stream}", form_token(&page), visitor.case_id);
+    let ticket = async || {
+        let (head, body) = ask(&suite, "POST", "/live/ticket", &cookies, &form).await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        body.split('"').nth(3).unwrap().to_owned()
+    };
+    let path = format!("{stream}?after=1&ticket={}", ticket().await);
+    let seen = follow(&suite, &path, "event: caught-up").await;
+    assert!(seen.contains("content-type: text/event-stream") && seen.contains("id: 2\n"), "{seen}");
+    assert!(seen.contains("&lt;script&gt;two") || seen.contains("&#60;script&#62;two"), "{seen}");
+    assert!(!seen.contains("the first") && !seen.contains("<script>"), "{seen}");
+    // A ticket opens one stream, once, and its own.
+    assert!(ask(&suite, "GET", &path, &cookies, "").await.0.starts_with("HTTP/1.1 403"));
+    let other = format!("/live/offers?ticket={}", ticket().await);
+    assert!(ask(&suite, "GET", &other, &cookies, "").await.0.starts_with("HTTP/1.1 403"));
+    // Somebody else's cookie has no such case.
+    let (head, _) = ask(&suite, "POST", "/live/ticket", cookies.split(';').next().unwrap(), &form).await;
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
 }

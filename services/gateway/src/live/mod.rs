@@ -76,7 +76,8 @@ impl Frame {
 /// The frames as an answer, until they end or the process stops.
 fn respond(gateway: &Gateway, frames: impl Stream<Item = Frame> + Send + 'static) -> Response {
     let events = frames.map(|frame| {
-        let event = Event::default().event(frame.event).data(frame.data);
+        // Browsers send CRLF; an event cannot hold a CR.
+        let event = Event::default().event(frame.event).data(frame.data.replace('\r', ""));
         Ok::<_, Infallible>(match frame.id {
             Some(id) => event.id(id.to_string()),
             None => event,
