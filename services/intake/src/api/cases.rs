@@ -129,7 +129,7 @@ fn set_mode(request: &SetCaseModeRequest) -> Result<(Id, Command)> {
 impl App {
     /// A case, once the read is logged: a failed audit write fails the read.
     pub async fn read(&self, caller: &Caller, id: Id) -> Result<cases::Stored> {
-        let case = cases::load(self.node.db(), id).await?;
+        let case = cases::load(&self.node.of(caller), id).await?;
         change::check(caller, caller.rpc, &case)?;
         self.log_read(caller, id, &case).await?;
         Ok(case)
@@ -139,7 +139,7 @@ impl App {
     pub async fn log_read(&self, caller: &Caller, id: Id, case: &cases::Stored) -> Result<()> {
         let scope = case.scope();
         self.node
-            .commit(id, caller.origin(), move |unit| {
+            .commit(id, caller.origin().of(&case.organisation), move |unit| {
                 let scope = scope.clone();
                 Box::pin(async move {
                     unit.audit(id, &scope);
@@ -163,7 +163,11 @@ async fn resume(app: &App, caller: &Caller, peer: &str, request: ResumeCaseReque
         }
         let secret = app.node.platform.secret.clone();
         let hash = tokens::phrase_hash(&secret, &request.return_phrase);
-        let case = cases::by_phrase(app.node.db(), hash).await?.ok_or_else(|| Error::not_found("case with that return phrase"))?;
+        let case = match cases::organisation_of_phrase(&app.node.log.machinery(), &hash).await? {
+            Some(organisation) => cases::by_phrase(&app.node.db().of(&organisation), &hash).await?,
+            None => None,
+        };
+        let case = case.ok_or_else(|| Error::not_found("case with that return phrase"))?;
         let once = caller.once(&request.request_id, &request)?;
         let nonce = if request.request_id.is_empty() { Id::new(app.node.now()).to_string() } else { request.request_id.clone() };
         let token = tokens::visitor_token(&secret, &case.organisation, case.visitor, &nonce, app.node.now());
@@ -172,7 +176,7 @@ async fn resume(app: &App, caller: &Caller, peer: &str, request: ResumeCaseReque
         let token = std::sync::Arc::new(token);
         let ((), receipt) = app
             .node
-            .commit(id, caller.origin(), move |unit| {
+            .commit(id, caller.origin().of(&case.organisation), move |unit| {
                 let (token, scope, once) = (token.clone(), scope.clone(), once.clone());
                 Box::pin(async move {
                     unit.audit(id, &scope);

@@ -1,8 +1,27 @@
 //! Intake's own tables, beside the log's. Codes of the contracts' enums are stored as their numbers.
 
-use store::Migration;
+use store::{Migration, Tables};
 
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const TABLES: Tables = Tables {
+    steps: &[FIRST, ORGANISATIONS],
+    shared: &[],
+    crossing: &[
+        ("access_token", "SELECT", "a token's hash or id says whose it is, and nothing else does yet"),
+        ("cases", "SELECT (organisation, phrase_hash)", "a return phrase says whose case it is, and nothing else does yet"),
+    ],
+};
+
+const ORGANISATIONS: Migration = Migration {
+    name: "intake_organisations",
+    sql: "
+ALTER TABLE message ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE message SET organisation = COALESCE((SELECT cases.organisation FROM cases WHERE cases.case_id = message.case_id), '');
+ALTER TABLE note ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE note SET organisation = COALESCE((SELECT cases.organisation FROM cases WHERE cases.case_id = note.case_id), '');
+",
+};
+
+const FIRST: Migration = Migration {
     name: "intake_0001",
     sql: "
 CREATE TABLE visitor (
@@ -88,4 +107,4 @@ CREATE TABLE access_token (
 CREATE UNIQUE INDEX access_token_id ON access_token (token_id);
 CREATE INDEX access_token_principal ON access_token (organisation, principal_id);
 ",
-}];
+};

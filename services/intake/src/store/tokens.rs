@@ -3,7 +3,7 @@
 use auth::{Principal, Role};
 use kernel::{Error, Id, Result, Time};
 use log::Unit;
-use store::{Db, args};
+use store::{Scoped, args};
 
 /// A token's row.
 pub struct Token {
@@ -24,9 +24,9 @@ pub async fn insert(unit: &mut Unit<'_>, hash: Vec<u8>, token_id: Id, principal:
     Ok(())
 }
 
-/// The token with this hash, unless it is ended or revoked.
-pub async fn find(db: &Db, hash: &[u8], now: Time) -> Result<Option<Token>> {
-    let row = db
+/// The token with this hash, unless it is ended or revoked. Across organisations: it is what says whose the caller is.
+pub async fn find(machinery: &Scoped, hash: &[u8], now: Time) -> Result<Option<Token>> {
+    let row = machinery
         .row(
             "SELECT role, principal_id, organisation, clinics, expires_at FROM access_token WHERE hash = $1 AND NOT revoked AND expires_at > $2",
             args![hash, now],
@@ -37,6 +37,12 @@ pub async fn find(db: &Db, hash: &[u8], now: Time) -> Result<Option<Token>> {
     let clinics =
         serde_json::from_str(&row.text(3)?).map_err(|error| Error::internal(format!("a token's clinics cannot be read: {error}")))?;
     Ok(Some(Token { principal: Principal { role, id: row.text(1)?, organisation: row.text(2)?, clinics }, expires_at: row.time(4)? }))
+}
+
+/// Whose the token with this id is: all that is known of it before this.
+pub async fn organisation(machinery: &Scoped, token_id: Id) -> Result<Option<String>> {
+    let row = machinery.row("SELECT organisation FROM access_token WHERE token_id = $1", args![token_id]).await?;
+    row.map(|row| row.text(0)).transpose()
 }
 
 /// Who bears the token with this id; for the check of who may revoke it.

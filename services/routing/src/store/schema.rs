@@ -1,8 +1,23 @@
 //! The tables.
 
-use ::store::Migration;
+use ::store::{Migration, Tables};
 
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const TABLES: Tables =
+    Tables { steps: &[FIRST, ORGANISATIONS], shared: &[("queue_lock", "names of queues, to be locked; no content")], crossing: &[] };
+
+const ORGANISATIONS: Migration = Migration {
+    name: "routing_organisations",
+    sql: "
+ALTER TABLE early_verdict ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE early_verdict SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = early_verdict.case_id), '');
+ALTER TABLE assignment ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE assignment SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = assignment.case_id), '');
+ALTER TABLE decision ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE decision SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = decision.case_id), '');
+",
+};
+
+const FIRST: Migration = Migration {
     name: "routing_0001",
     sql: "
 -- A case in the eyes of routing. `state` is the domain's case as JSON and decides; the columns beside it are for queries.
@@ -98,4 +113,4 @@ CREATE TABLE decision (
     PRIMARY KEY (case_id, n)
 );
 ",
-}];
+};
