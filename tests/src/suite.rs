@@ -121,6 +121,11 @@ impl Setup {
     }
 }
 
+/// Whose rows there are in the region of tests.
+pub fn everybody() -> store::Whose {
+    store::Whose::many(["", "alfa", "beta"])
+}
+
 /// A running suite. Stop it with [`TestSuite::down`] to look into its store or to start it again with [`TestSuite::up`].
 pub struct TestSuite {
     pub stack: Stack,
@@ -207,8 +212,8 @@ impl TestSuite {
     }
 
     /// A service's own database, beside the service. With the suite down it may be written to as well.
-    pub async fn db(&self, service: &str) -> store::Db {
-        store::Db::open(&self.store_url(), service).await.expect("the store opens")
+    pub async fn db(&self, service: &str) -> store::Scoped {
+        store::Db::open(&self.store_url(), service).await.expect("the store opens").of(everybody())
     }
 
     pub fn suite(&self) -> &Suite {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use kernel::error::Code;
 use kernel::{Error, Result, Time};
+use store::Whose;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::append::Appended;
@@ -41,7 +42,7 @@ pub struct Committer {
 pub type Work<'u, T> = BoxFuture<'u, Result<T>>;
 
 trait Job: Send {
-    fn origin(&self) -> Origin;
+    fn origin(&self) -> &Origin;
     fn apply<'u>(&'u mut self, unit: &'u mut Unit<'_>) -> BoxFuture<'u, Result<()>>;
     /// Gives the caller its answer: what `apply` kept, or the batch's error.
     fn answer(&mut self, committed: Result<Receipt>);
@@ -59,8 +60,8 @@ where
     T: Send,
     F: for<'u, 't> Fn(&'u mut Unit<'t>) -> Work<'u, T> + Send + Sync,
 {
-    fn origin(&self) -> Origin {
-        self.origin.clone()
+    fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     fn apply<'u>(&'u mut self, unit: &'u mut Unit<'_>) -> BoxFuture<'u, Result<()>> {
@@ -178,10 +179,13 @@ fn is_conflict(error: &Error) -> bool {
 /// a write makes the whole attempt fail.
 async fn attempt(log: &Log, jobs: Vec<Box<dyn Job>>) -> (Vec<Box<dyn Job>>, Result<Receipt>) {
     kernel::failpoint::pass("unit.before_begin");
+    // One transaction, one scope: that of all its commands together.
+    let whose = Whose::many(jobs.iter().flat_map(|job| job.origin().organisations.iter().cloned()));
     let shared = Arc::new(Mutex::new(jobs));
     let (shards, now) = (log.shards(), log.clock().now());
     let done = log
         .db()
+        .of(whose)
         .transaction({
             let shared = shared.clone();
             move |tx| {
@@ -189,7 +193,7 @@ async fn attempt(log: &Log, jobs: Vec<Box<dyn Job>>) -> (Vec<Box<dyn Job>>, Resu
                     let mut jobs = shared.lock().await;
                     let mut unit = Unit::new(tx, shards, now, Origin::system("batch"));
                     for job in jobs.iter_mut() {
-                        unit.origin = job.origin();
+                        unit.origin.clone_from(job.origin());
                         let mark = unit.mark();
                         if let Err(error) = job.apply(&mut unit).await
                             && !unit.back_to(&mark)

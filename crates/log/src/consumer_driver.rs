@@ -155,7 +155,7 @@ impl Driver {
         let from_head = self.handler.starts_at_head();
         let new: Vec<Head> = heads.clone();
         self.log
-            .db()
+            .machinery()
             .transaction(move |tx| {
                 Box::pin(async move {
                     for head in new {
@@ -173,7 +173,7 @@ impl Driver {
             .await?;
         let rows = self
             .log
-            .db()
+            .machinery()
             .rows("SELECT shard, incarnation, position, event_id FROM log_cursor WHERE source = $1 ORDER BY shard", args![source])
             .await?;
         self.shards.clear();
@@ -340,6 +340,7 @@ impl Driver {
         let (shards, now) = (log.shards(), log.clock().now());
         let finished = log
             .db()
+            .of(dead_letter::of_events(&task.events))
             .transaction(move |tx| {
                 Box::pin(async move {
                     let mut unit = Unit::new(tx, shards, now, Origin::system("consumer"));
@@ -368,6 +369,7 @@ impl Driver {
         let done = self
             .log
             .db()
+            .of(dead_letter::of_events(tasks.iter().flat_map(|task| &task.events)))
             .transaction(move |tx| {
                 Box::pin(async move {
                     let mut unit = Unit::new(tx, shards, now, Origin::system("consumer"));

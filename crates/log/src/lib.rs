@@ -30,5 +30,5 @@ pub mod unit;
 pub use committer::{Committer, Receipt};
 pub use consumer_driver::{Handler, Source};
 pub use log::{Log, Settings};
-pub use schema::MIGRATIONS;
+pub use schema::TABLES;
 pub use unit::{Origin, Scope, Unit};

@@ -29,7 +29,7 @@ pub async fn rejoin(log: &Log, cursors: Vec<Cursor>, dry_run: bool) -> Result<Re
     }
     let name = incarnation.clone();
     let orphans = log
-        .db()
+        .machinery()
         .transaction(move |tx| {
             Box::pin(async move {
                 let mut orphans = Vec::new();

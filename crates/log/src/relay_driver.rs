@@ -107,7 +107,7 @@ async fn next_bell(bells: &mut Option<bus::LiveStream>) -> Option<bus::Live> {
 /// Takes on the shards that fell to this replica and lets go of the others.
 async fn own(log: &Log, owned: &BTreeMap<u32, i64>, shards: &mut BTreeMap<u32, Shard>) {
     shards.retain(|shard, _| owned.contains_key(shard));
-    let positions = log.db().rows("SELECT shard, position FROM log_relay", args![]).await.unwrap_or_default();
+    let positions = log.machinery().rows("SELECT shard, position FROM log_relay", args![]).await.unwrap_or_default();
     let positions: BTreeMap<u32, i64> = positions.iter().filter_map(|row| Some((row.int(0).ok()? as u32, row.int(1).ok()?))).collect();
     for shard in owned.keys() {
         // Without the stored position everything is published again, which is slow and harmless.
@@ -131,7 +131,7 @@ async fn store_positions(log: &Log, shards: &mut BTreeMap<u32, Shard>) {
     }
     let rows = moved.clone();
     let done = log
-        .db()
+        .machinery()
         .transaction(move |tx| {
             Box::pin(async move {
                 for (shard, position) in rows {

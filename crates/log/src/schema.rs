@@ -1,9 +1,51 @@
 //! The tables that every service's database has beside its own.
 
-use store::Migration;
+use store::{Migration, Tables};
 
-/// Applied before the service's own migrations.
-pub const MIGRATIONS: &[Migration] = &[Migration {
+/// Made before the service's own tables.
+pub const TABLES: Tables = Tables {
+    steps: MIGRATIONS,
+    shared: &[
+        ("log_head", "how far each shard is; no content"),
+        ("log_incarnation", "lives of the shards; no content"),
+        ("log_relay", "how far each shard is published; no content"),
+        ("log_cursor", "how far others' logs have taken effect; no content"),
+        ("replica", "which processes live"),
+        ("lease", "which process works on which shard"),
+        ("audit_seal", "salted hashes, one chain per shard across organisations"),
+        ("region_part", "the description of the region, which every process reads as a whole; nothing of any visitor"),
+    ],
+    crossing: &[
+        ("log_head", "SELECT, INSERT, UPDATE", "shards are made, compared and sealed; a log rejoins"),
+        ("log_incarnation", "SELECT, INSERT", "the same"),
+        ("log_relay", "SELECT, INSERT, UPDATE", "the relay keeps its place"),
+        ("log_cursor", "SELECT, INSERT, UPDATE", "consumers begin, and say where they are"),
+        ("replica", "SELECT, INSERT, UPDATE, DELETE", "heartbeats"),
+        ("lease", "SELECT, INSERT, UPDATE", "takeovers"),
+        ("audit_seal", "SELECT, INSERT", "the sealer"),
+        ("region_part", "SELECT", "the organisations there are"),
+        ("event_log", "SELECT", "relay and backfill give events to services, which keep organisations apart in turn"),
+        ("audit_log", "SELECT", "the sealer chains rows in the order of their positions"),
+        ("dead_letter", "SELECT", "operators list what stands still; whose it is is not known before it is read"),
+        ("timer", "SELECT", "what is due next, whoever it belongs to; it fires as its organisation's"),
+        ("idempotency", "SELECT, DELETE", "housekeeping forgets answers after seven days"),
+    ],
+};
+
+const MIGRATIONS: &[Migration] = &[FIRST, ORGANISATIONS];
+
+/// Whose a timer, a kept answer and a dead letter are. Empty: from before this was kept.
+const ORGANISATIONS: Migration = Migration {
+    name: "log_organisations",
+    sql: "
+ALTER TABLE timer ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead_letter ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+ALTER TABLE idempotency ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE idempotency SET organisation = COALESCE((SELECT MAX(event_log.organisation) FROM event_log WHERE event_log.key = idempotency.key), '');
+",
+};
+
+const FIRST: Migration = Migration {
     name: "log_0001",
     sql: "
 -- One row per shard: the shard count is fixed when the database is first migrated.
@@ -121,4 +163,4 @@ CREATE TABLE region_part (
     body TEXT NOT NULL
 );
 ",
-}];
+};

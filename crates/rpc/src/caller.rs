@@ -49,7 +49,8 @@ impl Caller {
         self.principal.role
     }
 
-    /// Who makes something happen, for events and audit rows.
+    /// Who makes something happen, for events and audit rows, touching rows of the caller's organisation. A caller that
+    /// belongs to none touches nothing until [`Origin::of`] says whose rows are meant.
     pub fn origin(&self) -> Origin {
         let actor = match self.principal.role {
             Role::Anonymous | Role::Visitor => ActorKind::Visitor,
@@ -57,7 +58,9 @@ impl Caller {
             Role::Integrator => ActorKind::Integrator,
             Role::Operator | Role::Service => ActorKind::System,
         };
+        let own = &self.principal.organisation;
         Origin {
+            organisations: if own.is_empty() { Vec::new() } else { vec![own.clone()] },
             actor,
             principal_kind: self.principal.role.code(),
             principal_id: self.principal.id.clone(),

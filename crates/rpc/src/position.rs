@@ -101,7 +101,8 @@ pub async fn wait(log: &Log, secret: &Secret, token: &str) -> Result<()> {
 
 /// Cursors as the table has them, by shard.
 async fn stored(log: &Log, source: &str) -> Result<Vec<i64>> {
-    let rows = log.db().rows("SELECT shard, position FROM log_cursor WHERE source = $1 ORDER BY shard", store::args![source]).await?;
+    let rows =
+        log.machinery().rows("SELECT shard, position FROM log_cursor WHERE source = $1 ORDER BY shard", store::args![source]).await?;
     rows.iter().map(|row| row.int(1)).collect()
 }
 

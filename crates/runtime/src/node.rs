@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use auth::Role;
 use kernel::{Clock, Id, Result, Time};
 use log::lease::Leases;
 use log::timers::{Fire, Standing, Timers};
 use log::{Committer, Handler, Log, Origin, Receipt, Scope, Unit};
 use rpc::Caller;
+use store::{Scoped, Whose};
 use tokio::sync::watch;
 
 use crate::services::source::PeerSource;
@@ -42,6 +44,22 @@ impl Node {
 
     pub fn db(&self) -> &store::Db {
         self.log.db()
+    }
+
+    /// The database as far as a caller may look: their own organisation's rows; every organisation's for operators and
+    /// services, whom the policy table lets reach the region.
+    pub fn of(&self, caller: &Caller) -> Scoped {
+        let own = &caller.principal.organisation;
+        self.db().of(match caller.role() {
+            Role::Operator | Role::Service => self.everybody(),
+            _ if own.is_empty() => Whose::Of(Vec::new()),
+            _ => Whose::from(own),
+        })
+    }
+
+    /// Every organisation of the region.
+    pub fn everybody(&self) -> Whose {
+        Whose::many(self.region.get().organisations.iter().map(|organisation| organisation.id.clone()))
     }
 
     pub fn bus(&self) -> &bus::Bus {
@@ -99,7 +117,7 @@ impl Node {
         self.platform.tasks.spawn(log::audit::run(self.log.clone(), leases, self.platform.shutdown.clone()));
         self.platform.tasks.spawn(log::housekeeping::run(self.log.clone(), self.platform.shutdown.clone()));
         if self.platform.replica.is_some() {
-            self.platform.tasks.spawn(self.region.clone().follow(self.log.db().clone(), self.platform.shutdown.clone()));
+            self.platform.tasks.spawn(self.region.clone().follow(self.log.machinery(), self.platform.shutdown.clone()));
             self.platform.tasks.spawn(follow_clock(self.clone()));
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kernel::{Error, Id, Result};
 use log::{Committer, Origin, Receipt};
 use region::{Organisation, Region};
-use store::{Db, args};
+use store::{Scoped, args};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,7 @@ pub struct RegionStore {
 
 impl RegionStore {
     pub(crate) async fn load(committer: &Committer, check: Check) -> Result<Self> {
-        let region = read(committer.log().db()).await?;
+        let region = read(committer.log().machinery()).await?;
         Ok(Self { current: watch::Sender::new(Arc::new(region)), check })
     }
 
@@ -52,7 +52,7 @@ impl RegionStore {
         let rows = rows(&region)?;
         let key = Id::derived(&[b"region"]);
         let (_, receipt) = committer
-            .run(&key.to_string(), origin, move |unit| {
+            .run(&key.to_string(), origin.of(""), move |unit| {
                 let rows = rows.clone();
                 Box::pin(async move {
                     unit.tx.exec("DELETE FROM region_part", args![]).await?;
@@ -69,13 +69,13 @@ impl RegionStore {
     }
 
     /// Takes over what other replicas applied, until `shutdown`.
-    pub(crate) async fn follow(self, db: Db, shutdown: CancellationToken) {
+    pub(crate) async fn follow(self, db: Scoped, shutdown: CancellationToken) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(FOLLOW) => {}
                 () = shutdown.cancelled() => return,
             }
-            match read(&db).await {
+            match read(db.clone()).await {
                 Ok(region) => {
                     self.current.send_if_modified(|current| {
                         let changed = **current != region;
@@ -101,7 +101,7 @@ fn rows(region: &Region) -> Result<Vec<(String, String)>> {
     Ok(rows)
 }
 
-async fn read(db: &Db) -> Result<Region> {
+async fn read(db: Scoped) -> Result<Region> {
     let json = |error: serde_json::Error| Error::internal(format!("the stored region cannot be read: {error}"));
     let mut region = Region::default();
     let mut organisations: Vec<(usize, Organisation)> = Vec::new();

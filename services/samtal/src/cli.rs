@@ -327,7 +327,7 @@ async fn wait_for_store(url: &str) -> Result<()> {
     let db = store::Db::open(url, "probe").await?;
     let mut told = false;
     loop {
-        match db.row("SELECT 1", store::args![]).await {
+        match db.first_now().await {
             Ok(_) => return Ok(()),
             Err(error) if error.is_transient() => {
                 if !told {

@@ -12,7 +12,7 @@ use proto::scheduling::{HoldSlotRequest, Interval, ListSlotsRequest};
 use samtal_tests::suite::{Person, Stack, TestSuite, eventually, refused};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use store::{Db, args};
+use store::{Scoped, args};
 use tonic::Code;
 
 on_both_stacks!(
@@ -132,7 +132,7 @@ async fn p4_numbers_are_dense_whoever_writes(stack: Stack) {
 }
 
 /// Log and audit positions are dense per shard, key_seq per key.
-pub async fn dense(db: &Db, service: &str) {
+pub async fn dense(db: &Scoped, service: &str) {
     for (table, numbered, within) in
         [("event_log", "position", "shard"), ("audit_log", "position", "shard"), ("event_log", "key_seq", "key")]
     {
@@ -161,7 +161,7 @@ async fn effects(suite: &TestSuite) -> BTreeMap<String, i64> {
                 counts.insert(format!("{service}.{table}"), tables::count(&db, &table).await);
             }
         }
-        db.close().await;
+        db.db().close().await;
     }
     counts
 }
@@ -291,6 +291,7 @@ async fn p10_poison_stops_only_its_own_case(stack: Stack) {
     let repaired = suite.db("insights").await;
     let (id, bytes) = (event.event_id.clone(), original.encode_to_vec());
     repaired
+        .clone()
         .transaction(move |tx| {
             Box::pin(async move { tx.exec("UPDATE dead_letter SET envelope = $2 WHERE event_id = $1", args![id, bytes]).await.map(drop) })
         })
@@ -315,6 +316,7 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
     let original = Envelope::decode(rows[0].get::<Vec<u8>>(2).unwrap().as_slice()).unwrap();
     let garbled = Envelope { payload: vec![0xff; 7], ..original.clone() };
     intake
+        .clone()
         .transaction(move |tx| {
             Box::pin(async move {
                 tx.exec(
@@ -327,7 +329,7 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
         })
         .await
         .unwrap();
-    intake.close().await;
+    intake.db().close().await;
     // Insights begins again: its projection is made anew from the whole log.
     let insights = suite.db("insights").await;
     let tables: Vec<String> = tables::all(&insights).await;
@@ -340,6 +342,7 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
         })
         .collect();
     insights
+        .clone()
         .transaction(move |tx| {
             Box::pin(async move {
                 for table in own {
@@ -350,7 +353,7 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
         })
         .await
         .unwrap();
-    insights.close().await;
+    insights.db().close().await;
     original
 }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::{Db, args};
+use store::{Db, Scoped, args};
 use suite::client;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -89,10 +89,10 @@ impl Remote {
         Person::new(client::connect(&self.address()).await.unwrap(), "")
     }
 
-    async fn db(&self, service: &str) -> Db {
+    async fn db(&self, service: &str) -> Scoped {
         let url = self.stack.iter().find(|word| word.starts_with("postgres://")).cloned();
         let url = url.unwrap_or_else(|| format!("sqlite:{}", self.folder.path().display()));
-        Db::open(&url, service).await.unwrap()
+        Db::open(&url, service).await.unwrap().of(samtal_tests::suite::everybody())
     }
 }
 

@@ -30,6 +30,7 @@ mod conversation;
 mod doors;
 mod dynamic;
 mod exactly_once;
+mod isolation;
 mod journey;
 mod kill;
 mod pages;

@@ -69,7 +69,8 @@ impl EventLogService for EventLog {
     async fn list_cursors(&self, request: Request<ListCursorsRequest>) -> Answer<ListCursorsResponse> {
         let node = self.node(&request.into_inner().service).map_err(status)?;
         let rows = node
-            .db()
+            .log
+            .machinery()
             .rows("SELECT source, shard, incarnation, position, event_id FROM log_cursor ORDER BY source, shard", store::args![])
             .await
             .map_err(status)?;

@@ -109,6 +109,7 @@ async fn follow(
 async fn page(node: &Node, organisation: &str, shard: u32, after: i64) -> Result<Vec<(i64, Envelope)>> {
     let rows = node
         .db()
+        .of(organisation)
         .rows(
             "SELECT position, envelope FROM event_log WHERE organisation = $1 AND shard = $2 AND position > $3 ORDER BY position LIMIT $4",
             args![organisation, shard, after, PAGE],

@@ -143,7 +143,7 @@ impl AccessService for Access {
         let token_id = Id::derived(&[b"issued token", token.as_bytes()]);
         let (answer, receipt) = self
             .node
-            .commit(token_id, caller.origin(), move |unit| {
+            .commit(token_id, caller.origin().of(&principal.organisation), move |unit| {
                 let (once, principal, hash) = (once.clone(), principal.clone(), hash.clone());
                 Box::pin(async move {
                     if let Some(earlier) = unit.earlier_answer::<IssueTokenResponse>(&once).await? {
@@ -173,7 +173,11 @@ impl AccessService for Access {
         let token_id = Id::parse("token_id", &request.token_id).map_err(status)?;
         // Ending a token twice is harmless, so only the id's form matters.
         caller.once(&request.request_id, &request).map_err(status)?;
-        let origin = caller.origin();
+        let mut origin = caller.origin();
+        if caller.role() == Role::Operator {
+            let organisation = store::tokens::organisation(&self.node.log.machinery(), token_id).await.map_err(status)?;
+            origin = origin.of(&organisation.ok_or_else(|| status(Error::not_found("token")))?);
+        }
         let ((), receipt) = self
             .node
             .commit(token_id, origin, move |unit| {
@@ -218,7 +222,7 @@ impl AccessService for Access {
         if hash.len() != 32 {
             return Err(status(Error::invalid("token_hash", "must be a SHA-256, 32 bytes")));
         }
-        let found = store::tokens::find(self.node.db(), &hash, self.node.now()).await.map_err(status)?;
+        let found = store::tokens::find(&self.node.log.machinery(), &hash, self.node.now()).await.map_err(status)?;
         let Some(mut token) = found else { return Ok(IntrospectResponse::default().into()) };
         if !self.still_there(&mut token.principal) {
             return Ok(IntrospectResponse::default().into());

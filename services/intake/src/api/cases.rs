@@ -141,7 +141,7 @@ fn set_mode(request: &SetCaseModeRequest) -> Result<(Id, Command)> {
 impl App {
     /// A case, once the read is logged: a failed audit write fails the read.
     pub async fn read(&self, caller: &Caller, id: Id) -> Result<cases::Stored> {
-        let case = cases::load(self.node.db(), id).await?;
+        let case = cases::load(&self.node.of(caller), id).await?;
         change::check(caller, caller.rpc, &case)?;
         self.node.log_read(caller, vec![(id, case.scope())]).await?;
         Ok(case)
@@ -165,7 +165,11 @@ async fn resume(app: &App, caller: &Caller, whence: &Whence, request: ResumeCase
         tries_left(tries.allow("phrase", ALL_TRIES, MINUTE).await)?;
         let secret = app.node.platform.secret.clone();
         let hash = tokens::phrase_hash(&secret, &request.return_phrase);
-        let case = cases::by_phrase(app.node.db(), hash).await?.ok_or_else(|| Error::not_found("case with that return phrase"))?;
+        let case = match cases::organisation_of_phrase(&app.node.log.machinery(), &hash).await? {
+            Some(organisation) => cases::by_phrase(&app.node.db().of(&organisation), &hash).await?,
+            None => None,
+        };
+        let case = case.ok_or_else(|| Error::not_found("case with that return phrase"))?;
         // From however many addresses: nobody comes back to one case that often.
         tries_left(tries.allow(&format!("phrase-of:{}", case.id), PHRASE_TRIES, MINUTE).await)?;
         let once = caller.once(&request.request_id, &request)?;
@@ -176,7 +180,7 @@ async fn resume(app: &App, caller: &Caller, whence: &Whence, request: ResumeCase
         let token = std::sync::Arc::new(token);
         let ((), receipt) = app
             .node
-            .commit(id, caller.origin(), move |unit| {
+            .commit(id, caller.origin().of(&case.organisation), move |unit| {
                 let (token, scope, once) = (token.clone(), scope.clone(), once.clone());
                 Box::pin(async move {
                     unit.audit(id, &scope);

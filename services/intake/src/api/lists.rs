@@ -63,7 +63,7 @@ pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Res
         let (time, id) = content.split_once('/')?;
         Some((Time::from_micros(time.parse().ok()?), id.parse::<Id>().ok()?))
     });
-    let mut found = cases::list(app.node.db(), &filter, limit + 1).await?;
+    let mut found = cases::list(&app.node.of(caller), &filter, limit + 1).await?;
     let more = found.len() as i64 > limit;
     found.truncate(limit as usize);
     let next_page_token = match found.last().filter(|_| more) {
@@ -80,7 +80,7 @@ pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Res
 pub async fn audit(app: &App, caller: &Caller, request: ListAuditRequest) -> Result<ListAuditResponse> {
     let id = Id::parse("case_id", &request.case_id)?;
     let limit = page_size(request.page_size)?;
-    let case = cases::load(app.node.db(), id).await?;
+    let case = cases::load(&app.node.of(caller), id).await?;
     change::check(caller, caller.rpc, &case)?;
     let after = match unseal(app, &request.page_token)? {
         None => 0,
@@ -89,7 +89,7 @@ pub async fn audit(app: &App, caller: &Caller, request: ListAuditRequest) -> Res
     app.node.log_read(caller, vec![(id, case.scope())]).await?;
     let rows = app
         .node
-        .db()
+        .of(caller)
         .rows(
             "SELECT position, at, principal_kind, principal_id, action, clinic FROM audit_log WHERE key = $1 AND position > $2 ORDER BY position LIMIT $3",
             args![id.to_string(), after, limit + 1],

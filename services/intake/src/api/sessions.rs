@@ -26,7 +26,7 @@ impl Access {
     /// The caller's session goes on from now.
     pub(super) async fn keep(&self, caller: &Caller) -> Result<KeepSessionResponse> {
         let now = self.node.now();
-        let token = tokens::find(self.node.db(), &caller.token_hash, now).await?;
+        let token = tokens::find(&self.node.of(caller), &caller.token_hash, now).await?;
         let token = token.ok_or_else(|| Error::new(Code::Unauthenticated, "TOKEN_INVALID", "the session is over; sign in again"))?;
         let mut idle_at = token.idle_at;
         if let Some(stored) = token.idle_at
@@ -93,7 +93,7 @@ impl Access {
         let (hash, token_id) = (token_hash(&token), Id::derived(&[b"session", token.as_bytes()]));
         let (expires_at, receipt) = self
             .node
-            .commit(token_id, caller.origin(), move |unit| {
+            .commit(token_id, caller.origin().of(&principal.organisation), move |unit| {
                 let (principal, hash) = (principal.clone(), hash.clone());
                 Box::pin(async move {
                     let expires_at = unit.now + ABSOLUTE;

@@ -68,10 +68,10 @@ impl Reader {
         let id = violations.id("case_id", &request.case_id);
         violations.check(request.after_seq >= 0, "after_seq", "must not be negative");
         violations.done()?;
-        let case = cases::load(app.node.db(), id).await?;
+        let case = cases::load(&app.node.of(caller), id).await?;
         change::check(caller, RPC, &case)?;
         let live = app.node.bus().subscribe_live(&bus::live_subject(&request.case_id)).await?;
-        let seat = app.hub.join(id);
+        let seat = app.hub.join(id, &case.organisation);
         app.node.log_read(caller, vec![(id, case.scope())]).await?;
         let screen = Screen::of(app, caller, id);
         screen.show().await;
@@ -135,7 +135,9 @@ impl Reader {
     /// Everything in the store after the last seq.
     async fn catch_up(&mut self, sender: &Sender) -> Result<(), End> {
         loop {
-            let page = messages::after(self.app.node.db(), self.case, self.last, PAGE).await.map_err(|error| End::Told(status(error)))?;
+            let page = messages::after(&self.app.node.of(&self.caller), self.case, self.last, PAGE)
+                .await
+                .map_err(|error| End::Told(status(error)))?;
             let full = page.len() as i64 == PAGE;
             for message in page {
                 self.pass_on(sender, message).await?;
@@ -167,7 +169,7 @@ impl Reader {
     /// A case that went to somebody else ends the stream.
     async fn check(&mut self) -> Result<(), End> {
         self.screen.show().await;
-        match cases::load(self.app.node.db(), self.case).await {
+        match cases::load(&self.app.node.of(&self.caller), self.case).await {
             Ok(case) => change::check(&self.caller, RPC, &case).map_err(|error| End::Told(status(error))),
             Err(error) if error.is_transient() => Ok(()),
             Err(error) => Err(End::Told(status(error))),

@@ -133,7 +133,9 @@ impl App {
         let once = caller.once(&request.request_id, &request)?;
         let wanted = parse(request, &caller)?;
         let door = Door::find(self.node.region.get(), &wanted.request.entry_point_id)?;
-        if let Some(earlier) = log::unit::kept_answer::<proto::intake::Case>(self.node.db(), &once).await? {
+        // Whoever opens it, the case is the door's organisation's.
+        let organisation = door.organisation()?.id.clone();
+        if let Some(earlier) = log::unit::kept_answer::<proto::intake::Case>(self.node.db().of(&organisation), &once).await? {
             // Whatever the door is now: this was answered, and the visitor needs the way back.
             let found = safety::screen(&wanted.request.text);
             let language = Language::from_code(&earlier.language).unwrap_or(Language::English);
@@ -159,7 +161,7 @@ impl App {
         let work = (draft.clone(), wanted.clone());
         let (case, receipt) = self
             .node
-            .commit(id, caller.origin(), move |unit| {
+            .commit(id, caller.origin().of(&organisation), move |unit| {
                 let (app, caller, once) = (app.clone(), asker.clone(), once.clone());
                 let (draft, wanted) = work.clone();
                 Box::pin(async move {

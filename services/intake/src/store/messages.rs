@@ -3,7 +3,7 @@
 use kernel::{Id, Result};
 use log::Unit;
 use proto::intake::{Message, Note};
-use store::{Db, Row, args};
+use store::{Row, Scoped, args};
 
 use crate::domain::terms;
 
@@ -35,8 +35,9 @@ pub async fn insert(unit: &mut Unit<'_>, case: Id, seq: i64, client_id: &str, se
     let now = unit.now;
     unit.tx
         .exec(
-            "INSERT INTO message (case_id, seq, client_id, sender_kind, sender, body, created_at, erased) VALUES ($1,$2,$3,$4,$5,$6,$7,FALSE)",
-            args![case, seq, client_id, sender.kind.to_wire(), &sender.id, text, now],
+            "INSERT INTO message (case_id, seq, client_id, sender_kind, sender, body, created_at, erased, organisation) \
+             VALUES ($1,$2,$3,$4,$5,$6,$7,FALSE,$8)",
+            args![case, seq, client_id, sender.kind.to_wire(), &sender.id, text, now, unit.origin.organisation()?],
         )
         .await?;
     Ok(Message {
@@ -64,7 +65,7 @@ pub async fn find(unit: &mut Unit<'_>, case: Id, sender: &Sender, client_id: &st
 }
 
 /// Messages after `seq`, by seq.
-pub async fn after(db: &Db, case: Id, seq: i64, limit: i64) -> Result<Vec<Message>> {
+pub async fn after(db: &Scoped, case: Id, seq: i64, limit: i64) -> Result<Vec<Message>> {
     let rows = db
         .rows(format!("SELECT {COLUMNS} FROM message WHERE case_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"), args![case, seq, limit])
         .await?;
@@ -97,8 +98,8 @@ pub async fn insert_note(unit: &mut Unit<'_>, case: Id, seq: i64, worker: &str, 
     let now = unit.now;
     unit.tx
         .exec(
-            "INSERT INTO note (case_id, seq, client_id, worker, body, created_at) VALUES ($1,$2,$3,$4,$5,$6)",
-            args![case, seq, client_id, worker, text, now],
+            "INSERT INTO note (case_id, seq, client_id, worker, body, created_at, organisation) VALUES ($1,$2,$3,$4,$5,$6,$7)",
+            args![case, seq, client_id, worker, text, now, unit.origin.organisation()?],
         )
         .await?;
     Ok(Note {
@@ -111,7 +112,7 @@ pub async fn insert_note(unit: &mut Unit<'_>, case: Id, seq: i64, worker: &str, 
     })
 }
 
-pub async fn notes(db: &Db, case: Id) -> Result<Vec<Note>> {
+pub async fn notes(db: &Scoped, case: Id) -> Result<Vec<Note>> {
     let rows =
         db.rows("SELECT case_id, seq, client_id, worker, body, created_at FROM note WHERE case_id = $1 ORDER BY seq", args![case]).await?;
     rows.iter().map(read_note).collect()
@@ -127,7 +128,7 @@ pub async fn erase(unit: &mut Unit<'_>, case: Id) -> Result<()> {
 }
 
 /// Messages of several conversations: the last seq of each.
-pub async fn last_seqs(db: &Db, cases: &[Id]) -> Result<Vec<(Id, i64)>> {
+pub async fn last_seqs(db: &Scoped, cases: &[Id]) -> Result<Vec<(Id, i64)>> {
     let rows = db
         .rows(
             format!("SELECT case_id, last_seq FROM cases WHERE case_id IN {}", store::values(1, 1, cases.len())),

@@ -5,4 +5,4 @@ pub mod messages;
 mod schema;
 pub mod tokens;
 
-pub use schema::MIGRATIONS;
+pub use schema::TABLES;

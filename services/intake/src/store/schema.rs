@@ -1,8 +1,25 @@
 //! Intake's own tables, beside the log's. Codes of the contracts' enums are stored as their numbers.
 
-use store::Migration;
+use store::{Migration, Tables};
 
-pub const MIGRATIONS: &[Migration] = &[CASES, IDLE];
+pub const TABLES: Tables = Tables {
+    steps: &[FIRST, IDLE, ORGANISATIONS],
+    shared: &[],
+    crossing: &[
+        ("access_token", "SELECT", "a token's hash or id says whose it is, and nothing else does yet"),
+        ("cases", "SELECT (organisation, phrase_hash)", "a return phrase says whose case it is, and nothing else does yet"),
+    ],
+};
+
+const ORGANISATIONS: Migration = Migration {
+    name: "intake_organisations",
+    sql: "
+ALTER TABLE message ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE message SET organisation = COALESCE((SELECT cases.organisation FROM cases WHERE cases.case_id = message.case_id), '');
+ALTER TABLE note ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE note SET organisation = COALESCE((SELECT cases.organisation FROM cases WHERE cases.case_id = note.case_id), '');
+",
+};
 
 /// Staff's sessions end when nobody is at the screen. NULL: the token has no idle time.
 const IDLE: Migration = Migration {
@@ -12,7 +29,7 @@ ALTER TABLE access_token ADD COLUMN idle_at BIGINT;
 ",
 };
 
-const CASES: Migration = Migration {
+const FIRST: Migration = Migration {
     name: "intake_0001",
     sql: "
 CREATE TABLE visitor (

@@ -3,7 +3,7 @@
 use auth::{Principal, Role};
 use kernel::{Error, Id, Result, Time};
 use log::Unit;
-use store::{Db, args};
+use store::{Scoped, args};
 
 /// A token's row.
 pub struct Token {
@@ -33,9 +33,9 @@ pub async fn set_idle(unit: &mut Unit<'_>, token_id: Id, idle_at: Time) -> Resul
     Ok(())
 }
 
-/// The token with this hash, unless it is ended, idle for too long, or revoked.
-pub async fn find(db: &Db, hash: &[u8], now: Time) -> Result<Option<Token>> {
-    let row = db
+/// The token with this hash, unless it is ended, idle for too long, or revoked. Across organisations: it is what says whose the caller is.
+pub async fn find(machinery: &Scoped, hash: &[u8], now: Time) -> Result<Option<Token>> {
+    let row = machinery
         .row(
             "SELECT role, principal_id, organisation, clinics, expires_at, token_id, idle_at FROM access_token \
              WHERE hash = $1 AND NOT revoked AND expires_at > $2 AND (idle_at IS NULL OR idle_at > $2)",
@@ -55,6 +55,12 @@ pub struct Bearer {
     pub id: String,
     pub organisation: String,
     pub clinics: Vec<String>,
+}
+
+/// Whose the token with this id is: all that is known of it before this.
+pub async fn organisation(machinery: &Scoped, token_id: Id) -> Result<Option<String>> {
+    let row = machinery.row("SELECT organisation FROM access_token WHERE token_id = $1", args![token_id]).await?;
+    row.map(|row| row.text(0)).transpose()
 }
 
 /// Who bears the token with this id; for the check of who may revoke it.

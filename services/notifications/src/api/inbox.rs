@@ -25,10 +25,10 @@ pub async fn list(node: &Node, request: Request<wire::ListNotificationsRequest>)
         (text, _) => Some(Id::parse("case_id", text)?),
     };
     if let (Some(case), Role::Visitor) = (case, me.role) {
-        let facts = case_facts::load(node.db(), case).await?;
+        let facts = case_facts::load(&node.of(&caller), case).await?;
         caller.check("case", &facts.resource())?;
     }
-    let found = notifications::of_recipient(node.db(), &me.organisation, kind_of(&caller), &me.id, case).await?;
+    let found = notifications::of_recipient(&node.of(&caller), &me.organisation, kind_of(&caller), &me.id, case).await?;
     let shown: BTreeMap<Id, Scope> = found.iter().map(|one| (one.case, one.scope.clone())).collect();
     node.log_read(&caller, shown.into_iter().collect()).await?;
     Ok(wire::ListNotificationsResponse { notifications: found.iter().map(to_wire).collect() })

@@ -30,8 +30,8 @@ impl Api {
         found.done()?;
         let severity = severity.unwrap_or(kernel::Severity::Emergency);
         // Only whose it is, which never changes; the case itself is read under its lock.
-        let organisation = cases::load(self.app.node.db(), id).await?.organisation;
-        let (origin, desks) = (caller.origin(), self.app.desks.clone());
+        let organisation = cases::load(&self.app.node.of(&caller), id).await?.organisation;
+        let (origin, desks) = (caller.origin().of(&organisation), self.app.desks.clone());
         let (person_alerted, receipt) = self
             .app
             .commit(&organisation, origin, move |unit| {

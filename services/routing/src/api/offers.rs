@@ -61,16 +61,16 @@ impl Api {
 
     /// Everything that the caller is asked to look at now.
     pub(super) async fn asked(&self, caller: &Caller) -> Result<Asked> {
-        let (db, principal) = (self.app.node.db(), &caller.principal);
+        let (db, principal) = (self.app.node.of(caller), &caller.principal);
         Ok(Asked {
-            offers: offers::list(db, &principal.organisation, &principal.id, self.app.node.now()).await?,
-            alerts: alerts::list(db, &principal.organisation, &principal.id).await?,
+            offers: offers::list(&db, &principal.organisation, &principal.id, self.app.node.now()).await?,
+            alerts: alerts::list(&db, &principal.organisation, &principal.id).await?,
         })
     }
 
     /// The offer, if it was made to the caller; to all others it does not exist.
     async fn own_offer(&self, caller: &Caller, offer: Id) -> Result<Whose> {
-        let whose = offers::whose(self.app.node.db(), offer).await?;
+        let whose = offers::whose(&self.app.node.of(&caller), offer).await?;
         caller.check("offer", &Resource { organisation: &whose.organisation, owner: &whose.worker, ..Resource::default() })?;
         Ok(whose)
     }

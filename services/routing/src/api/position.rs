@@ -20,7 +20,7 @@ impl Api {
         let mut found = Violations::default();
         let id = found.id("case_id", &request.into_inner().case_id);
         found.done()?;
-        let row = cases::load(self.app.node.db(), id).await?;
+        let row = cases::load(&self.app.node.of(&caller), id).await?;
         caller.check("case", &row.resource())?;
         // Visitors look at their own place every few seconds; whoever else looks is worth a row.
         if caller.role() != Role::Visitor {
@@ -32,7 +32,8 @@ impl Api {
         }
         let region = self.app.region();
         let queue = region.queue(&row.case.needs.queue);
-        let mut waiting: Vec<_> = cases::queued(self.app.node.db(), &row.case.needs.queue).await?.iter().map(CaseRow::waiting).collect();
+        let mut waiting: Vec<_> =
+            cases::queued(&self.app.node.of(&caller), &row.case.needs.queue).await?.iter().map(CaseRow::waiting).collect();
         if pending {
             waiting.push(row.waiting());
         }
@@ -43,10 +44,10 @@ impl Api {
         if let Some((organisation, queue)) = queue {
             let workers: Vec<&str> =
                 organisation.workers.iter().filter(|worker| worker.answers(queue)).map(|worker| worker.id.as_str()).collect();
-            let there = presence::list(self.app.node.db(), &workers).await?;
+            let there = presence::list(&self.app.node.of(&caller), &workers).await?;
             let cost = Costs::default().of(row.case.needs.channel).max(1);
             let places: u32 = there.values().filter(|one| one.present).map(|one| one.capacity / cost).sum();
-            let recent = offers::recent(self.app.node.db(), &queue.id).await?;
+            let recent = offers::recent(&self.app.node.of(&caller), &queue.id).await?;
             if let Some((least, most)) = expected_wait(place, &recent, places) {
                 answer.wait_known = true;
                 answer.min_wait_seconds = u32::try_from(least.as_secs()).unwrap_or(u32::MAX);

@@ -100,8 +100,8 @@ impl Api {
                 there.map(|worker| worker.id.as_str()).collect()
             })
             .unwrap_or_default();
-        let rows = presence::list(self.app.node.db(), &workers).await?;
-        let loads: BTreeMap<String, Load> = roster::loads(loads::committed(self.app.node.db(), &workers).await?);
+        let rows = presence::list(&self.app.node.of(&caller), &workers).await?;
+        let loads: BTreeMap<String, Load> = roster::loads(loads::committed(&self.app.node.of(&caller), &workers).await?);
         let presences = rows.values().map(|one| wire(one, loads.get(&one.worker).copied().unwrap_or_default())).collect();
         Ok(Response::new(ListPresenceResponse { presences }))
     }

@@ -34,7 +34,7 @@ impl Desk<'_, '_> {
         self.act(row, &Command::Alert { severity }, note).await?;
         self.stir(&row.case.needs.queue.clone());
         for worker in &there {
-            alerts::raise(self.unit.tx, row.id, worker, severity, now).await?;
+            alerts::raise(self.unit.tx, row.id, &row.organisation, worker, severity, now).await?;
             self.ring(worker);
         }
         Ok(true)

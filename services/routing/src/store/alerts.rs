@@ -1,6 +1,6 @@
 //! Who was alerted to signs of danger in which case, until somebody takes it or it is over.
 
-use ::store::{Db, Tx, args};
+use ::store::{Scoped, Tx, args};
 use kernel::{Error, Id, Result, Severity, Time};
 use log::Scope;
 
@@ -13,11 +13,11 @@ pub struct Alert {
 }
 
 /// Alerts a worker, anew if they were alerted before.
-pub async fn raise(tx: &mut Tx, case: Id, worker: &str, severity: Severity, now: Time) -> Result<()> {
+pub async fn raise(tx: &mut Tx, case: Id, organisation: &str, worker: &str, severity: Severity, now: Time) -> Result<()> {
     tx.exec(
-        "INSERT INTO alert (case_id, worker, severity, raised_at) VALUES ($1,$2,$3,$4) \
+        "INSERT INTO alert (case_id, organisation, worker, severity, raised_at) VALUES ($1,$2,$3,$4,$5) \
          ON CONFLICT (case_id, worker) DO UPDATE SET severity = excluded.severity, raised_at = excluded.raised_at",
-        args![case, worker, severity.code(), now],
+        args![case, organisation, worker, severity.code(), now],
     )
     .await?;
     Ok(())
@@ -30,7 +30,7 @@ pub async fn end(tx: &mut Tx, case: Id) -> Result<()> {
 }
 
 /// A worker's alerts, oldest first, as committed.
-pub async fn list(db: &Db, organisation: &str, worker: &str) -> Result<Vec<Alert>> {
+pub async fn list(db: &Scoped, organisation: &str, worker: &str) -> Result<Vec<Alert>> {
     let rows = db
         .rows(
             "SELECT a.case_id, c.organisation, c.clinic, c.practice, a.severity, a.raised_at FROM alert a \

@@ -10,7 +10,7 @@ pub mod presence;
 mod schema;
 pub mod verdicts;
 
-pub use schema::MIGRATIONS;
+pub use schema::TABLES;
 
 /// Placeholders `$first,$first+1,…` for a list of `count` values.
 fn placeholders(first: usize, count: usize) -> String {

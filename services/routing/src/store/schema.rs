@@ -1,10 +1,28 @@
 //! The tables.
 
-use ::store::Migration;
+use ::store::{Migration, Tables};
 
-pub const MIGRATIONS: &[Migration] = &[Migration { name: "routing_0001", sql: FIRST }, Migration { name: "routing_0002", sql: ALERTS }];
+pub const TABLES: Tables = Tables {
+    steps: &[FIRST, ALERTS, ORGANISATIONS],
+    shared: &[("queue_lock", "names of queues, to be locked; no content")],
+    crossing: &[],
+};
 
-const FIRST: &str = "
+const ORGANISATIONS: Migration = Migration {
+    name: "routing_organisations",
+    sql: "
+ALTER TABLE early_verdict ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE early_verdict SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = early_verdict.case_id), '');
+ALTER TABLE assignment ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE assignment SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = assignment.case_id), '');
+ALTER TABLE decision ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE decision SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = decision.case_id), '');
+",
+};
+
+const FIRST: Migration = Migration {
+    name: "routing_0001",
+    sql: "
 -- A case in the eyes of routing. `state` is the domain's case as JSON and decides; the columns beside it are for queries.
 -- The row is guarded by its version: a change that was decided on an older one touches nothing.
 CREATE TABLE routing_case (
@@ -97,16 +115,21 @@ CREATE TABLE decision (
     candidates TEXT NOT NULL,
     PRIMARY KEY (case_id, n)
 );
-";
+",
+};
 
-const ALERTS: &str = "
+const ALERTS: Migration = Migration {
+    name: "routing_0002",
+    sql: "
 -- Who was alerted to signs of danger in a case. Gone once somebody has it or it is over.
 CREATE TABLE alert (
     case_id UUID NOT NULL,
+    organisation TEXT NOT NULL,
     worker TEXT NOT NULL,
     severity TEXT NOT NULL,
     raised_at BIGINT NOT NULL,
     PRIMARY KEY (case_id, worker)
 );
 CREATE INDEX alert_worker ON alert (worker);
-";
+",
+};

@@ -115,7 +115,7 @@ impl Suite {
             shutdown: shutdown.clone(),
             tasks: TaskTracker::new(),
         };
-        let node = platform.node("routing", crate::store::MIGRATIONS, crate::check).await.unwrap();
+        let node = platform.node("routing", &crate::store::TABLES, crate::check).await.unwrap();
         region_yaml::apply(&node).await;
         let app = App::new(node.clone());
         let standing = node.timers(std::sync::Arc::new(Due(app.desks.clone())));
@@ -255,6 +255,7 @@ impl Suite {
             .app
             .node
             .db()
+            .of("care")
             .rows("SELECT envelope FROM event_log WHERE key = $1 ORDER BY position", store::args![case(n).to_string()])
             .await
             .unwrap();
