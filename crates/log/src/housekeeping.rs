@@ -79,7 +79,7 @@ mod tests {
             let once = Once::new("visitor:v".to_owned(), "Test", &format!("request-{number}"), &request);
             let key = Id::new(clock.now()).to_string();
             committer
-                .run(&key.clone(), Origin::system("test"), move |unit| {
+                .run(&key.clone(), Origin::system("test").of("care"), move |unit| {
                     let (once, key, answer) = (once.clone(), key.clone(), request.clone());
                     Box::pin(async move { unit.remember_answer(&once, &key, &answer).await })
                 })

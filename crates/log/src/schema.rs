@@ -34,14 +34,16 @@ pub const TABLES: Tables = Tables {
 
 const MIGRATIONS: &[Migration] = &[FIRST, ORGANISATIONS];
 
-/// Whose a timer, a kept answer and a dead letter are. Empty: from before this was kept.
+/// Whose a timer, a kept answer and a dead letter are. Those from before go by the audit rows of what they are about; where there is
+/// none it stays empty.
 const ORGANISATIONS: Migration = Migration {
     name: "log_organisations",
     sql: "
 ALTER TABLE timer ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
 ALTER TABLE dead_letter ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
 ALTER TABLE idempotency ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
-UPDATE idempotency SET organisation = COALESCE((SELECT MAX(event_log.organisation) FROM event_log WHERE event_log.key = idempotency.key), '');
+UPDATE timer SET organisation = COALESCE((SELECT MAX(a.organisation) FROM audit_log a WHERE a.key = timer.key), '');
+UPDATE idempotency SET organisation = COALESCE((SELECT MAX(a.organisation) FROM audit_log a WHERE a.key = idempotency.key), '');
 ",
 };
 

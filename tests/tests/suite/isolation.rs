@@ -340,3 +340,31 @@ async fn a_scope_costs_no_round_trip() {
     })
     .await;
 }
+
+/// The owner is behind the wall too while the service runs; a step of a later version reaches every row, and the wall stands again after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_step_reaches_everybodys_rows_and_the_wall_stands_again() {
+    const LATER: &Tables = &Tables {
+        steps: &[
+            Migration { name: "one", sql: "CREATE TABLE thing (n BIGINT PRIMARY KEY, organisation TEXT NOT NULL);\n" },
+            Migration { name: "two", sql: "UPDATE thing SET n = n + 10;\nCREATE TABLE other (organisation TEXT NOT NULL);\n" },
+        ],
+        ..Tables::NONE
+    };
+    let url = blocking(|| shared_postgres().fresh_database("later")).await;
+    let db = Db::open(&url, "later").await.unwrap();
+    migrate::migrate(&db, &[THINGS], Time::ZERO).await.unwrap();
+    put(&db, "a", 1, "a").await.unwrap();
+    put(&db, "b", 2, "b").await.unwrap();
+    // The owner, who is no superuser here.
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    assert!(sqlx::query("UPDATE later.thing SET n = 0").execute(&mut owner).await.is_err(), "nobody has said whose");
+    migrate::migrate(&db, &[LATER], Time::ZERO).await.unwrap();
+    let rows = db.of(Whose::many(["a", "b"])).rows("SELECT n FROM thing ORDER BY n", args![]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.int(0).unwrap()).collect::<Vec<_>>(), [11, 12]);
+    assert!(sqlx::query("UPDATE later.thing SET n = 0").execute(&mut owner).await.is_err(), "the wall stands again");
+    assert_eq!((seen(&db, "a").await, seen(&db, "c").await), (1, 0));
+    let forced = "SELECT COUNT(*) FROM pg_class WHERE relnamespace = 'later'::regnamespace AND relkind = 'r' AND relforcerowsecurity";
+    assert_eq!(count(&mut owner, forced.to_owned()).await, 2);
+    db.close().await;
+}
