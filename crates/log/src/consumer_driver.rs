@@ -57,7 +57,8 @@ pub trait Handler: Send + Sync + 'static {
 
 /// The source's own log, asked by gRPC.
 pub trait Source: Send + Sync + 'static {
-    fn heads(&self) -> BoxFuture<'static, Result<Vec<Head>>>;
+    /// Where its shards stand. It is told how far this consumer has come, so that a log that went back learns of it.
+    fn heads(&self, cursors: Vec<proto::log::Cursor>) -> BoxFuture<'static, Result<Vec<Head>>>;
     fn read(&self, shard: u32, from: i64) -> BoxFuture<'static, Result<(Batch, Head)>>;
 }
 
@@ -92,15 +93,30 @@ struct Driver {
     tasks: Vec<Task>,
     /// A cursor is not where this replica left it: another replica took over, or a commit succeeded whose answer was lost.
     stale: bool,
+    /// A shard has halted since heads were compared: the source shall hear of it at once.
+    tell: bool,
 }
 
 /// Consumes the log of `handler.source()` until `shutdown`.
 pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn Source>, leases: Leases, shutdown: CancellationToken) {
     let name = handler.source();
+    tokio::select! {
+        () = log.guard().decided() => {}
+        () = shutdown.cancelled() => return,
+    }
     let mut batches = bus.subscribe_log(name).await;
     let mut owned = leases.owned();
-    let mut driver =
-        Driver { log, handler, source, leases, shards: BTreeMap::new(), running: JoinSet::new(), tasks: Vec::new(), stale: false };
+    let mut driver = Driver {
+        log,
+        handler,
+        source,
+        leases,
+        shards: BTreeMap::new(),
+        running: JoinSet::new(),
+        tasks: Vec::new(),
+        stale: false,
+        tell: false,
+    };
     let mut compare = tokio::time::interval(COMPARE);
     compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut own = true;
@@ -139,6 +155,9 @@ pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn 
         while !driver.tasks.is_empty() {
             driver.apply_tasks().await;
         }
+        if std::mem::take(&mut driver.tell) {
+            compare.reset_immediately();
+        }
     }
     driver.store_cursors().await;
 }
@@ -151,7 +170,8 @@ impl Driver {
     /// Loads the cursors of the shards that this replica owns now.
     async fn own(&mut self, owned: &BTreeMap<u32, i64>) -> Result<()> {
         let source = self.name();
-        let heads = self.source.heads().await?;
+        let told = self.stored_cursors().await?;
+        let heads = self.source.heads(told.into_iter().map(|(shard, cursor)| self.told(shard, cursor)).collect()).await?;
         let from_head = self.handler.starts_at_head();
         let new: Vec<Head> = heads.clone();
         self.log
@@ -171,20 +191,14 @@ impl Driver {
                 })
             })
             .await?;
-        let rows = self
-            .log
-            .db()
-            .rows("SELECT shard, incarnation, position, event_id FROM log_cursor WHERE source = $1 ORDER BY shard", args![source])
-            .await?;
+        let cursors = self.stored_cursors().await?;
         self.shards.clear();
         // Answers to the consumers that are gone must not reach the new ones.
         self.running = JoinSet::new();
         self.tasks.clear();
         self.stale = false;
         let mut positions = Vec::new();
-        for row in rows {
-            let shard = row.int(0)? as u32;
-            let cursor = Cursor { incarnation: row.text(1)?, position: row.int(2)?, event_id: row.text(3)? };
+        for (shard, cursor) in cursors {
             positions.push(cursor.position);
             self.log.progress().set_halted(source, shard, None);
             if let Some(epoch) = owned.get(&shard) {
@@ -198,6 +212,20 @@ impl Driver {
             self.feed(head.shard, Input::Head(head));
         }
         Ok(())
+    }
+
+    async fn stored_cursors(&self) -> Result<Vec<(u32, Cursor)>> {
+        let sql = "SELECT shard, incarnation, position, event_id FROM log_cursor WHERE source = $1 ORDER BY shard";
+        let rows = self.log.db().rows(sql, args![self.name()]).await?;
+        let cursor = |row: &store::Row| Ok(Cursor { incarnation: row.text(1)?, position: row.int(2)?, event_id: row.text(3)? });
+        rows.iter().map(|row| Ok((row.int(0)? as u32, cursor(row)?))).collect()
+    }
+
+    /// A cursor as the source is told of it.
+    fn told(&self, shard: u32, cursor: Cursor) -> proto::log::Cursor {
+        let Cursor { incarnation, position, event_id } = cursor;
+        let (consumer, source) = (self.log.service().to_owned(), self.name().to_owned());
+        proto::log::Cursor { consumer, source, shard, incarnation, position, event_id, halted: String::new() }
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -218,6 +246,7 @@ impl Driver {
         if let Some(halt) = state.consumer.halted() {
             if !state.told {
                 state.told = true;
+                self.tell = true;
                 self.log.progress().set_halted(self.handler.source(), shard, Some(halt.to_string()));
                 tracing::error!(service = self.log.service(), source = self.handler.source(), shard, "{halt}");
             }
@@ -247,7 +276,8 @@ impl Driver {
     }
 
     async fn compare(&mut self) {
-        match self.source.heads().await {
+        let cursors = self.shards.iter().map(|(shard, state)| self.told(*shard, state.consumer.cursor().clone())).collect();
+        match self.source.heads(cursors).await {
             Ok(heads) => heads.into_iter().for_each(|head| self.feed(head.shard, Input::Head(head))),
             Err(error) => tracing::debug!(source = self.name(), %error, "heads were not compared"),
         }
@@ -337,12 +367,12 @@ impl Driver {
         let key = poison.key.clone();
         let context = self.context();
         let log = self.log.clone();
-        let (shards, now) = (log.shards(), log.clock().now());
+        let (owned, now) = (log.clone(), log.clock().now());
         let finished = log
             .db()
             .transaction(move |tx| {
                 Box::pin(async move {
-                    let mut unit = Unit::new(tx, shards, now, Origin::system("consumer"));
+                    let mut unit = Unit::new(tx, owned, now, Origin::system("consumer"));
                     context.effects(&mut unit, &alone, &AtomicUsize::new(0)).await?;
                     dead_letter::put(&mut unit, source, shard, &poison, &reason).await?;
                     finish(&mut unit).await
@@ -363,14 +393,14 @@ impl Driver {
     async fn transact(&self, tasks: Arc<Vec<Task>>) -> (Result<()>, usize) {
         kernel::failpoint::pass("consumer.before_apply");
         let at = Arc::new(AtomicUsize::new(0));
-        let (shards, now) = (self.log.shards(), self.log.clock().now());
+        let (log, now) = (self.log.clone(), self.log.clock().now());
         let (context, progress) = (self.context(), at.clone());
         let done = self
             .log
             .db()
             .transaction(move |tx| {
                 Box::pin(async move {
-                    let mut unit = Unit::new(tx, shards, now, Origin::system("consumer"));
+                    let mut unit = Unit::new(tx, log, now, Origin::system("consumer"));
                     for task in tasks.iter() {
                         context.effects(&mut unit, task, &progress).await?;
                     }

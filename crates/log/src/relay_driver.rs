@@ -22,6 +22,8 @@ use crate::relay::{Action, Input, Relay, message_id};
 #[derive(Debug)]
 pub struct Committed {
     pub shard: u32,
+    /// Id of the event that the log holds before them.
+    pub previous: Option<String>,
     pub events: Vec<Envelope>,
 }
 
@@ -59,7 +61,7 @@ pub async fn run(log: Log, bus: Bus, leases: Leases, shutdown: CancellationToken
         tokio::select! {
             Some(committed) = inbox.recv() => {
                 if shards.contains_key(&committed.shard) {
-                    inputs.push((committed.shard, Input::Committed(committed.events)));
+                    inputs.push((committed.shard, Input::Committed { previous: committed.previous, events: committed.events }));
                 } else {
                     bus.publish_live(&bell, committed.shard.to_string().into()).await;
                 }

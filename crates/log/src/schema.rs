@@ -3,7 +3,20 @@
 use store::Migration;
 
 /// Applied before the service's own migrations.
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const MIGRATIONS: &[Migration] = &[FIRST, GUARD];
+
+/// What the relay and the guard read with every commit: they cost nothing in the row that is written anyway.
+const GUARD: Migration = Migration {
+    name: "log_0002",
+    sql: "
+-- The event before those that the last commit added; NULL at the start of an incarnation.
+ALTER TABLE log_head ADD COLUMN previous_event_id UUID;
+-- Why no events may be added until the log has rejoined; NULL: they may.
+ALTER TABLE log_head ADD COLUMN refused TEXT;
+",
+};
+
+const FIRST: Migration = Migration {
     name: "log_0001",
     sql: "
 -- One row per shard: the shard count is fixed when the database is first migrated.
@@ -121,4 +134,4 @@ CREATE TABLE region_part (
     body TEXT NOT NULL
 );
 ",
-}];
+};

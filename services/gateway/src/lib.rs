@@ -30,12 +30,13 @@ impl Gateway {
         Ok(Self { services: Arc::new(services) })
     }
 
-    /// Events so far of each service; None: it does not answer.
-    async fn standing(&self) -> Vec<(&'static str, Option<i64>)> {
+    /// Events so far of each service, and why it takes no more, if it does not; None: it does not answer.
+    async fn standing(&self) -> Vec<(&'static str, Option<(i64, String)>)> {
         let mut standing = Vec::new();
         for (service, client) in self.services.iter() {
-            let answer = client.clone().heads(HeadsRequest { service: (*service).to_owned() }).await;
-            standing.push((*service, answer.ok().map(|answer| answer.into_inner().heads.iter().map(|head| head.position).sum())));
+            let answer = client.clone().heads(HeadsRequest { service: (*service).to_owned(), cursors: Vec::new() }).await;
+            let told = answer.ok().map(tonic::Response::into_inner);
+            standing.push((*service, told.map(|told| (told.heads.iter().map(|head| head.position).sum(), told.refused))));
         }
         standing
     }
@@ -56,19 +57,23 @@ pub async fn serve(gateway: Gateway, listener: TcpListener, shutdown: Cancellati
 }
 
 async fn ready(State(gateway): State<Gateway>) -> Response {
-    let away: Vec<&str> = gateway.standing().await.into_iter().filter(|(_, events)| events.is_none()).map(|(service, _)| service).collect();
-    if away.is_empty() {
-        "ready".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("does not answer: {}", away.join(", "))).into_response()
-    }
+    let trouble = gateway.standing().await.into_iter().filter_map(|(service, told)| match told {
+        None => Some(format!("does not answer: {service}")),
+        Some((_, refused)) if !refused.is_empty() => Some(refused),
+        Some(_) => None,
+    });
+    let trouble: Vec<String> = trouble.collect();
+    if trouble.is_empty() { "ready".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, trouble.join("; ")).into_response() }
 }
 
 async fn status_page(State(gateway): State<Gateway>) -> Response {
     let mut rows = String::new();
     for (service, events) in gateway.standing().await {
-        let state =
-            events.map_or_else(|| "<strong>does not answer</strong>".to_owned(), |events| format!("answers, {events} events so far"));
+        let state = match events {
+            None => "<strong>does not answer</strong>".to_owned(),
+            Some((events, refused)) if refused.is_empty() => format!("answers, {events} events so far"),
+            Some(_) => "<strong>takes no writes: its log went back in time</strong>".to_owned(),
+        };
         // Both come from us, never from outside.
         let _ = write!(rows, "<tr><th scope=\"row\">{service}</th><td>{state}</td></tr>");
     }

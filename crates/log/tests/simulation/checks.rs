@@ -71,7 +71,7 @@ impl History {
         let end = log.last().map_or(0, |last| last.position);
         self.rejoins.push(Rejoin { shard, start, end, log: held });
         self.incarnations += 1;
-        format!("A{}", self.incarnations)
+        format!("A{:04}", self.incarnations)
     }
 
     fn fact(&self, id: &str) -> &Fact {
