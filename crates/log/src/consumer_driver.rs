@@ -1,7 +1,7 @@
 //! Does what the consumers of one source ask for: lets events take effect, together with the cursor, in one transaction;
 //! asks the source's log for what is missing; waits when something is away; sets poison aside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::committer::{finish, jitter};
 use crate::consumer::{Action, Checks, Consumer, Cursor, Input};
 use crate::dead_letter;
+use crate::effects::{Context, Task};
 use crate::lease::{FENCED, Leases};
 use crate::log::Log;
 use crate::unit::{Origin, Unit};
@@ -70,15 +71,6 @@ struct Shard {
     pause: Duration,
     failures: u32,
     told: bool,
-}
-
-/// What `Action::Apply` asks of one shard.
-struct Task {
-    shard: u32,
-    epoch: i64,
-    stored: Cursor,
-    events: Vec<Envelope>,
-    cursor: Cursor,
 }
 
 struct Driver {
@@ -461,64 +453,5 @@ impl Driver {
             Err(error) if error.reason == FENCED => self.stale = true,
             Err(error) => tracing::debug!(%error, "cursors were not stored"),
         }
-    }
-}
-
-/// What letting events take effect needs; owned, because a transaction runs in a task of its own.
-struct Context {
-    source: &'static str,
-    handler: Arc<dyn Handler>,
-    leases: Leases,
-}
-
-impl Context {
-    async fn effects(&self, unit: &mut Unit<'_>, task: &Task, at: &AtomicUsize) -> Result<()> {
-        self.leases.check(unit.tx, task.shard, task.epoch).await?;
-        let moved = unit
-            .tx
-            .exec(
-                "UPDATE log_cursor SET incarnation = $3, position = $4, event_id = $5 \
-                 WHERE source = $1 AND shard = $2 AND position = $6 AND event_id = $7 AND incarnation = $8",
-                args![
-                    self.source,
-                    task.shard,
-                    &task.cursor.incarnation,
-                    task.cursor.position,
-                    &task.cursor.event_id,
-                    task.stored.position,
-                    &task.stored.event_id,
-                    &task.stored.incarnation
-                ],
-            )
-            .await?;
-        if moved != 1 {
-            return Err(Error::new(
-                kernel::Code::Aborted,
-                FENCED,
-                format!("the cursor of shard {} is not where this replica left it", task.shard),
-            ));
-        }
-        // Read here, under the cursor's lock, so that a letter that is settled meanwhile parks nothing more.
-        let mut parked =
-            if task.events.is_empty() { BTreeSet::new() } else { dead_letter::parked_keys(unit, self.source, task.shard).await? };
-        for (index, event) in task.events.iter().enumerate() {
-            at.store(index, Ordering::Relaxed);
-            if !self.handler.wants(&event.r#type) {
-                continue;
-            }
-            if self.handler.erases(&event.r#type) && parked.remove(&event.key) {
-                // An erasure waits behind nothing, and takes what waits with it.
-                dead_letter::forget(unit, self.source, &event.key).await?;
-            }
-            if parked.contains(&event.key) {
-                dead_letter::put(unit, self.source, task.shard, event, "").await?;
-                continue;
-            }
-            unit.origin = Origin::event(event);
-            self.handler.apply(unit, event).await?;
-        }
-        // What fails from here on is no single event's fault.
-        at.store(usize::MAX, Ordering::Relaxed);
-        Ok(())
     }
 }

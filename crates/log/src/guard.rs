@@ -60,6 +60,12 @@ impl Guard {
         let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Asking).await;
     }
 
+    /// Returns once this process may write events.
+    pub async fn opened(&self) {
+        // It ends only with the guard itself.
+        let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::Open).await;
+    }
+
     /// Whether this process may write events at all.
     pub(crate) fn allows(&self) -> Result<()> {
         match &*self.phase.borrow() {

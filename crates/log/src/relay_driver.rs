@@ -42,6 +42,11 @@ struct Shard {
 
 /// Relays this log's shards until `shutdown`, then once more what is left.
 pub async fn run(log: Log, bus: Bus, leases: Leases, shutdown: CancellationToken) {
+    tokio::select! {
+        // What the bus stores last is evidence until then: an older batch, published again, would hide it.
+        () = log.guard().opened() => {}
+        () = shutdown.cancelled() => return,
+    }
     let inbox = log.inner().relay_inbox.lock().ok().and_then(|mut inbox| inbox.take());
     let Some(mut inbox) = inbox else {
         tracing::error!(service = log.service(), "a second relay was started; it does nothing");

@@ -89,10 +89,10 @@ async fn a_restored_log_takes_no_events_until_it_has_rejoined() {
     let lost = before.say().await.unwrap();
 
     let restored = Rig::open(backup).await;
-    guard::hear(&restored.log, &[old.clone()]).await.unwrap();
+    guard::hear(&restored.log, std::slice::from_ref(&old)).await.unwrap();
     let other = restored.say().await.unwrap();
     assert_eq!((other.position, other.event_id == lost.event_id), (lost.position, false));
-    guard::hear(&restored.log, &[lost.clone()]).await.unwrap();
+    guard::hear(&restored.log, std::slice::from_ref(&lost)).await.unwrap();
     refused(restored.say().await);
     restored.look().await.unwrap();
     assert!(restored.log.guard().why().is_some());

@@ -74,6 +74,11 @@ impl History {
         format!("A{:04}", self.incarnations)
     }
 
+    /// Every event that was ever committed.
+    pub fn ids(&self) -> impl Iterator<Item = String> {
+        (0..self.facts.len()).map(|number| format!("e{number}"))
+    }
+
     fn fact(&self, id: &str) -> &Fact {
         &self.facts[id[1..].parse::<usize>().unwrap()]
     }
