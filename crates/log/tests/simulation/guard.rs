@@ -54,6 +54,15 @@ impl World {
         }
     }
 
+    /// What a restore takes away is lost to consumers, even if a newer backup should bring it back.
+    pub fn orphan_what_is_lost(&mut self) {
+        let held: BTreeSet<&str> = self.source.shards.iter().flat_map(|log| &log.events).map(|event| event.event_id.as_str()).collect();
+        let orphans: Vec<String> = self.history.ids().filter(|id| !held.contains(id.as_str())).collect();
+        for group in 0..self.groups.len() {
+            self.guard.exempt.extend(orphans.iter().map(|id| (group, id.clone())));
+        }
+    }
+
     pub fn failed_over(&mut self) {
         self.guard.failover = true;
     }
@@ -181,12 +190,6 @@ impl World {
         self.guard.away.clear();
         self.guard.failover = false;
         self.guard.doubt.clear();
-        // What the log does not hold now is orphaned, even if a newer backup should bring it back.
-        let held: BTreeSet<&str> = self.source.shards.iter().flat_map(|log| &log.events).map(|event| event.event_id.as_str()).collect();
-        let orphans: Vec<String> = self.history.ids().filter(|id| !held.contains(id.as_str())).collect();
-        for group in 0..self.groups.len() {
-            self.guard.exempt.extend(orphans.iter().map(|id| (group, id.clone())));
-        }
         for group in 0..self.groups.len() {
             for shard in 0..self.source.shards.len() as u32 {
                 let beyond = self.told(group, shard).is_some_and(|cursor| self.contradicts(&cursor));

@@ -41,6 +41,17 @@ impl ShardLog {
         self.incarnations.last().unwrap()
     }
 
+    /// A failover to a database that never got the last events of this incarnation.
+    pub fn lose(&mut self, last: usize) {
+        let start = self.incarnation().start;
+        for _ in 0..last {
+            if self.events.pop_if(|event| event.position > start).is_some() {
+                self.head -= 1;
+            }
+        }
+        self.head_event = self.last().filter(|event| event.position > start).map(|event| event.event_id.clone()).unwrap_or_default();
+    }
+
     pub fn last(&self) -> Option<&Rc<Envelope>> {
         self.events.last()
     }

@@ -282,13 +282,20 @@ impl World {
 
     /// The source's database is put back; its relays restart, or live on if it was a failover.
     fn restore_source(&mut self) -> Verdict {
-        let backup = self.rng.index(self.source_backups.len());
-        self.source = self.source_backups[backup].clone();
+        let failover = self.rng.chance(500);
+        if failover && self.rng.chance(700) {
+            let last = self.rng.range(1, 3) as usize;
+            self.source.shards.iter_mut().for_each(|log| log.lose(last));
+        } else {
+            let backup = self.rng.index(self.source_backups.len());
+            self.source = self.source_backups[backup].clone();
+        }
         self.restores += 1;
         self.restored = true;
         self.stats.source_restores += 1;
         self.say(|| format!("the source is restored: heads {:?}", self.source.shards.iter().map(|log| log.head).collect::<Vec<_>>()));
-        if self.rng.chance(500) {
+        self.orphan_what_is_lost();
+        if failover {
             self.stats.failovers += 1;
             self.failed_over();
             return Ok(());
@@ -340,9 +347,9 @@ impl World {
         }
         let shards = self.source.shards.len() as u32;
         let below = self.groups.iter().any(|group| (0..shards).any(|shard| matches!(group.halted(shard), Some(Halt::BeginsBelow { .. }))));
-        if self.faults.rejoin && (self.restored || self.source.refused) {
+        if self.faults.rejoin && self.restored {
             self.rejoin();
-        } else if !self.restored && below {
+        } else if !self.restored && (below || self.source.refused) {
             self.stats.rejoins_again += 1;
             self.rejoin();
         }
