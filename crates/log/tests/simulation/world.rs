@@ -298,6 +298,7 @@ impl World {
         if failover {
             self.stats.failovers += 1;
             self.failed_over();
+            self.refill();
             return Ok(());
         }
         self.start_source();
