@@ -69,7 +69,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.log.v1.EventLogService/Read", &[(Service, Region)]),
     ("samtal.log.v1.EventLogService/Heads", &[(Service, Region), (Operator, Region)]),
     ("samtal.log.v1.EventLogService/Watch", &[(Integrator, Organisation)]),
-    ("samtal.log.v1.EventLogService/ListCursors", &[(Operator, Region)]),
+    ("samtal.log.v1.EventLogService/ListCursors", &[(Service, Region), (Operator, Region)]),
     ("samtal.log.v1.EventLogService/Rejoin", &[(Operator, Region)]),
     ("samtal.log.v1.EventLogService/ListDeadLetters", &[(Operator, Region)]),
     ("samtal.log.v1.EventLogService/ReplayDeadLetter", &[(Operator, Region)]),

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use kernel::error::Code;
-use kernel::{Error, Result};
+use kernel::{Error, Id, Result};
 use prost::Message;
 use proto::log::{DeadLetter, Envelope};
 use store::{Db, Whose, args};
 
 use crate::consumer_driver::Handler;
 use crate::log::Log;
-use crate::unit::{Origin, Unit};
+use crate::unit::{Origin, Scope, Unit};
 
 /// Keys of a shard of `source` that have a dead letter: their later events are parked.
 pub async fn parked_keys(unit: &mut Unit<'_>, source: &str, shard: u32) -> Result<BTreeSet<String>> {
@@ -80,8 +80,16 @@ pub(crate) fn of_events<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> W
 
 /// Lets a dead letter's key go on, in one transaction: the letter is tried again or given up, then what was parked takes
 /// effect in order. If any of it fails, nothing changes. Answers how many took effect.
-pub async fn settle(log: &Log, handlers: Vec<std::sync::Arc<dyn Handler>>, event_id: String, remedy: Remedy) -> Result<u32> {
-    let (shards, now) = (log.shards(), log.clock().now());
+///
+/// The audit row says who did it and which letter it was: a letter that is dropped leaves no other trace here.
+pub async fn settle(
+    log: &Log,
+    handlers: Vec<std::sync::Arc<dyn Handler>>,
+    event_id: String,
+    remedy: Remedy,
+    origin: Origin,
+) -> Result<u32> {
+    let (owned, now) = (log.clone(), log.clock().now());
     let finished = log
         .db()
         .of(whose(log, &event_id).await?)
@@ -106,7 +114,13 @@ pub async fn settle(log: &Log, handlers: Vec<std::sync::Arc<dyn Handler>>, event
                     .await?;
                 let events = rows.iter().map(|row| crate::reader::decode(&row.get::<Vec<u8>>(0)?)).collect::<Result<Vec<_>>>()?;
                 tx.exec("DELETE FROM dead_letter WHERE source = $1 AND shard = $2 AND key = $3", args![&source, shard, &key]).await?;
-                let mut unit = Unit::new(tx, shards, now, Origin::system("dead letter"));
+                let action = format!("{} {event_id}", origin.action);
+                let mut unit = Unit::new(tx, owned, now, Origin { action, ..origin });
+                if let Some(letter) = events.iter().find(|event| event.event_id == event_id) {
+                    let scope =
+                        Scope { organisation: letter.organisation_id.clone(), clinic: letter.clinic_id.clone(), practice: letter.practice };
+                    unit.audit(Id::parse("key", &letter.key)?, &scope);
+                }
                 let mut done = 0;
                 for event in events {
                     if remedy == Remedy::Drop && event.event_id == event_id {

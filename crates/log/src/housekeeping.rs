@@ -75,7 +75,7 @@ mod tests {
         let log = Log::open(&Settings { service: "test", shards: 1 }, db, clock.clone(), &store::Tables::NONE).await.unwrap();
         let committer = Committer::start(log.clone());
         let remember = async |number: usize| {
-            let request = proto::log::HeadsRequest { service: number.to_string() };
+            let request = proto::log::HeadsRequest { service: number.to_string(), ..Default::default() };
             let once = Once::new("visitor:v".to_owned(), "Test", &format!("request-{number}"), &request);
             let key = Id::new(clock.now()).to_string();
             committer

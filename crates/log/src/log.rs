@@ -6,6 +6,7 @@ use kernel::{Clock, Error, Id, Result};
 use store::{Db, Scoped, Tables, Whose, args};
 use tokio::sync::Notify;
 
+use crate::guard::Guard;
 use crate::progress::Progress;
 use crate::schema::TABLES;
 
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub clock: Clock,
     pub shards: u32,
     pub progress: Progress,
+    pub guard: Guard,
     /// What was committed, handed to the relay without reading it back.
     pub committed: tokio::sync::mpsc::UnboundedSender<crate::relay_driver::Committed>,
     pub relay_inbox: std::sync::Mutex<Option<tokio::sync::mpsc::UnboundedReceiver<crate::relay_driver::Committed>>>,
@@ -49,6 +51,7 @@ impl Log {
             clock,
             shards,
             progress,
+            guard: Guard::new(settings.service),
             committed,
             relay_inbox: std::sync::Mutex::new(Some(inbox)),
             timers_changed: Notify::new(),
@@ -84,6 +87,11 @@ impl Log {
     /// How many commits of this process have changed timers.
     pub fn timer_changes(&self) -> u64 {
         self.0.timer_changes.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// Whether events may be written here.
+    pub fn guard(&self) -> &Guard {
+        &self.0.guard
     }
 
     /// How far this log and its consumers have come, as this process knows it.

@@ -22,6 +22,8 @@ use crate::relay::{Action, Input, Relay, message_id};
 #[derive(Debug)]
 pub struct Committed {
     pub shard: u32,
+    /// Id of the event that the log holds before them.
+    pub previous: Option<String>,
     pub events: Vec<Envelope>,
 }
 
@@ -40,6 +42,11 @@ struct Shard {
 
 /// Relays this log's shards until `shutdown`, then once more what is left.
 pub async fn run(log: Log, bus: Bus, leases: Leases, shutdown: CancellationToken) {
+    tokio::select! {
+        // What the bus stores last is evidence until then: an older batch, published again, would hide it.
+        () = log.guard().opened() => {}
+        () = shutdown.cancelled() => return,
+    }
     let inbox = log.inner().relay_inbox.lock().ok().and_then(|mut inbox| inbox.take());
     let Some(mut inbox) = inbox else {
         tracing::error!(service = log.service(), "a second relay was started; it does nothing");
@@ -59,7 +66,7 @@ pub async fn run(log: Log, bus: Bus, leases: Leases, shutdown: CancellationToken
         tokio::select! {
             Some(committed) = inbox.recv() => {
                 if shards.contains_key(&committed.shard) {
-                    inputs.push((committed.shard, Input::Committed(committed.events)));
+                    inputs.push((committed.shard, Input::Committed { previous: committed.previous, events: committed.events }));
                 } else {
                     bus.publish_live(&bell, committed.shard.to_string().into()).await;
                 }

@@ -25,14 +25,25 @@ pub const TABLES: Tables = Tables {
         ("audit_seal", "SELECT, INSERT", "the sealer"),
         ("region_part", "SELECT", "the organisations there are"),
         ("event_log", "SELECT", "relay and backfill give events to services, which keep organisations apart in turn"),
-        ("audit_log", "SELECT", "the sealer chains rows in the order of their positions"),
+        ("audit_log", "SELECT, INSERT", "the sealer chains rows in the order of their positions; a rejoin is logged where it happens"),
         ("dead_letter", "SELECT", "operators list what stands still; whose it is is not known before it is read"),
         ("timer", "SELECT", "what is due next, whoever it belongs to; it fires as its organisation's"),
         ("idempotency", "SELECT, DELETE", "housekeeping forgets answers after seven days"),
     ],
 };
 
-const MIGRATIONS: &[Migration] = &[FIRST, ORGANISATIONS];
+const MIGRATIONS: &[Migration] = &[FIRST, GUARD, ORGANISATIONS];
+
+/// What the relay and the guard read with every commit: they cost nothing in the row that is written anyway.
+const GUARD: Migration = Migration {
+    name: "log_0002",
+    sql: "
+-- The event before those that the last commit added; NULL at the start of an incarnation.
+ALTER TABLE log_head ADD COLUMN previous_event_id UUID;
+-- Why no events may be added until the log has rejoined; NULL: they may.
+ALTER TABLE log_head ADD COLUMN refused TEXT;
+",
+};
 
 /// Whose a timer, a kept answer and a dead letter are. Those from before go by the audit rows of what they are about; where there is
 /// none it stays empty.

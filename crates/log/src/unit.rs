@@ -8,6 +8,8 @@ use proto::log::{ActorKind, Envelope};
 use sha2::{Digest, Sha256};
 use store::{Tx, args};
 
+use crate::log::Log;
+
 /// Largest payload of one event. A batch on the bus holds 256 KiB, and an event must fit with its envelope.
 pub const MAX_PAYLOAD: usize = 128 * 1024;
 
@@ -104,7 +106,7 @@ pub struct Unit<'t> {
     /// Business time of the batch.
     pub now: Time,
     pub origin: Origin,
-    pub(crate) shards: u32,
+    pub(crate) log: Log,
     pub(crate) events: Vec<(u32, Envelope)>,
     pub(crate) audits: Vec<(u32, Audit)>,
     pub(crate) timers_changed: bool,
@@ -120,8 +122,8 @@ pub(crate) struct Mark {
 }
 
 impl<'t> Unit<'t> {
-    pub(crate) fn new(tx: &'t mut Tx, shards: u32, now: Time, origin: Origin) -> Self {
-        Self { tx, now, origin, shards, events: Vec::new(), audits: Vec::new(), timers_changed: false, after: Vec::new() }
+    pub(crate) fn new(tx: &'t mut Tx, log: Log, now: Time, origin: Origin) -> Self {
+        Self { tx, now, origin, log, events: Vec::new(), audits: Vec::new(), timers_changed: false, after: Vec::new() }
     }
 
     pub(crate) fn mark(&self) -> Mark {
@@ -158,14 +160,14 @@ impl<'t> Unit<'t> {
             key,
             ..Envelope::default()
         };
-        self.events.push((shard_of(&envelope.key, self.shards), envelope));
+        self.events.push((shard_of(&envelope.key, self.log.shards()), envelope));
         Ok(())
     }
 
     /// Records that the caller accessed or changed `key`, in the same commit.
     pub fn audit(&mut self, key: Id, scope: &Scope) {
         let key = key.to_string();
-        let shard = shard_of(&key, self.shards);
+        let shard = shard_of(&key, self.log.shards());
         self.audits.push((shard, Audit { origin: self.origin.clone(), scope: scope.clone(), key }));
     }
 

@@ -110,6 +110,7 @@ impl Node {
     }
 
     pub(crate) async fn start(&self) {
+        self.platform.tasks.spawn(crate::guard::run(self.clone()));
         let leases = self.leases("relay", self.log.shards());
         let relay = log::relay_driver::run(self.log.clone(), self.platform.bus.clone(), leases, self.platform.shutdown.clone());
         self.platform.tasks.spawn(relay);

@@ -1,6 +1,6 @@
 //! The other services, by gRPC.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Peers {
     channels: BTreeMap<String, Channel>,
+    /// Those that are served by this process.
+    here: BTreeSet<String>,
     secret: Secret,
     clock: Clock,
     authenticator: Authenticator,
@@ -49,7 +51,21 @@ impl Peers {
         let introduce = Introduce { me: "gate", secret: secret.clone(), clock: clock.clone() };
         let intake = channels.get("intake").map(|channel| InterceptedService::new(channel.clone(), introduce));
         let authenticator = Authenticator::new(secret.clone(), clock.clone(), Arc::new(move |hash| introspect(intake.clone(), hash)));
-        Ok(Self { channels, secret, clock, authenticator })
+        Ok(Self { channels, here: BTreeSet::new(), secret, clock, authenticator })
+    }
+
+    /// Says which of them this process itself serves: they are sure to answer in the end.
+    pub fn with_here(mut self, services: &[&str]) -> Self {
+        self.here = services.iter().map(|service| (*service).to_owned()).collect();
+        self
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.channels.keys().map(String::as_str)
+    }
+
+    pub fn is_here(&self, service: &str) -> bool {
+        self.here.contains(service)
     }
 
     /// Tells who bears a token: intake keeps them.

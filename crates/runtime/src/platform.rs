@@ -43,6 +43,10 @@ impl Platform {
             self.clock.set_offset(now);
         }
         let log = Log::open(&Settings { service, shards: self.shards }, db, self.clock.clone(), tables).await?;
+        // Before anything can be committed. Without peers there is nobody to ask.
+        if self.peers.names().any(|name| name != service) {
+            log.guard().set(log::guard::Phase::Asking);
+        }
         let committer = Committer::start(log.clone());
         let region = RegionStore::load(&committer, check).await?;
         let node = Node { service, platform: self.clone(), log, committer, region };

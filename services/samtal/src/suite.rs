@@ -65,7 +65,7 @@ impl Suite {
             ephemeral: parts.ephemeral,
             clock: parts.clock.clone(),
             secret: parts.secret.clone(),
-            peers: Peers::new(&peers, parts.secret.clone(), parts.clock.clone())?,
+            peers: Peers::new(&peers, parts.secret.clone(), parts.clock.clone())?.with_here(services),
             shards: parts.shards,
             replica: parts.replica,
             smtp: parts.smtp,

@@ -170,6 +170,7 @@ async fn a_read_that_cannot_be_logged_fails(stack: Stack) {
     for (service, db) in SERVICES.iter().zip(&house.stores) {
         match db.db().engine() {
             store::Engine::Sqlite => db
+                .clone()
                 .transaction(|tx| {
                     Box::pin(async move { tx.exec("ALTER TABLE audit_log RENAME TO audit_log_away", store::args![]).await.map(|_| ()) })
                 })

@@ -20,6 +20,7 @@ on_both_stacks!(
     p4_numbers_are_dense_whoever_writes,
     p5_old_batches_change_nothing,
     p10_poison_stops_only_its_own_case,
+    p10_a_dropped_letter_lets_its_case_go_on,
     p18_one_case_has_one_worker_and_one_slot_one_case,
     every_verdict_meets_its_case,
 );
@@ -169,7 +170,7 @@ async fn effects(suite: &TestSuite) -> BTreeMap<String, i64> {
 async fn all_events(suite: &TestSuite, source: &str) -> Vec<Batch> {
     let service = suite.service("insights");
     let mut batches = Vec::new();
-    for head in service.log().heads(HeadsRequest { service: source.into() }).await.unwrap().into_inner().heads {
+    for head in service.log().heads(HeadsRequest { service: source.into(), ..Default::default() }).await.unwrap().into_inner().heads {
         let read = ReadRequest { service: source.into(), shard: head.shard, from: 1, limit: 0 };
         batches.extend(service.log().read(read).await.unwrap().into_inner().batch.filter(|batch| !batch.events.is_empty()));
     }
@@ -300,12 +301,65 @@ async fn p10_poison_stops_only_its_own_case(stack: Stack) {
     assert_eq!(operator.log().replay_dead_letter(replay).await.unwrap().into_inner().replayed, 5);
     counted(3, 7).await;
     assert!(letters("insights").await.is_empty());
-    // The other way: given up, and what waits behind it goes on.
-    refused(
-        operator.log().drop_dead_letter(DropDeadLetterRequest { service: "insights".into(), event_id: event.event_id.clone() }).await,
-        Code::NotFound,
-        "NOT_FOUND",
+    // The case goes on by itself from here.
+    poster.post(&poisoned.case_id, "efter", "efter").await.unwrap();
+    counted(3, 8).await;
+    assert!(letters("insights").await.is_empty());
+    let gone = DropDeadLetterRequest { service: "insights".into(), event_id: event.event_id.clone() };
+    refused(operator.log().drop_dead_letter(gone).await, Code::NotFound, "NOT_FOUND");
+    // The failed try left nothing, the other one who, what and when.
+    assert_eq!(
+        audited(&suite, &poisoned.case_id).await,
+        [format!("operator samtal.log.v1.EventLogService/ReplayDeadLetter {}", event.event_id)]
     );
+}
+
+/// The other way: given up, what waits behind it takes effect, and so does what comes after.
+async fn p10_a_dropped_letter_lets_its_case_go_on(stack: Stack) {
+    let mut suite = TestSuite::start(stack).await;
+    suite.settle().await;
+    let visitor = suite.visitor("alfa-door", "alfa-cold", "giftig").await;
+    suite.settle().await;
+    suite.down().await;
+    poison(&suite, &visitor.case_id).await;
+    suite.up().await;
+    let (operator, poster) = (suite.operator(), suite.with_token(&visitor.me.token));
+    poster.post(&visitor.case_id, "v0", "mer").await.unwrap();
+    let letters = async || {
+        operator.log().list_dead_letters(ListDeadLettersRequest { service: "insights".into() }).await.unwrap().into_inner().dead_letters
+    };
+    // The opening is poison; the first message and the second wait behind it.
+    let waiting = eventually("the second message is parked", async || {
+        let letters = letters().await;
+        letters.iter().any(|letter| letter.event.as_ref().is_some_and(|event| event.key_seq == 3)).then_some(letters)
+    })
+    .await;
+    let poison = waiting.iter().find(|letter| !letter.reason.is_empty()).unwrap().event.clone().unwrap();
+    let request = DropDeadLetterRequest { service: "insights".into(), event_id: poison.event_id.clone() };
+    let dropped = operator.log().drop_dead_letter(request.clone()).await.unwrap().into_inner();
+    assert_eq!(dropped.replayed as usize, waiting.len() - 1);
+    assert!(letters().await.is_empty());
+    refused(operator.log().drop_dead_letter(request).await, Code::NotFound, "NOT_FOUND");
+    let seen = async || {
+        let case = kernel::Id::parse("case_id", &visitor.case_id).unwrap();
+        let row = suite.db("insights").await.row("SELECT messages FROM fact_case WHERE case_id = $1", args![case]).await.unwrap();
+        row.map(|row| row.int(0).unwrap())
+    };
+    assert_eq!(seen().await, Some(2), "what waited has taken effect");
+    poster.post(&visitor.case_id, "v1", "igen").await.unwrap();
+    eventually("what comes later takes effect too", async || (seen().await == Some(3)).then_some(())).await;
+    assert!(letters().await.is_empty());
+    assert_eq!(
+        audited(&suite, &visitor.case_id).await,
+        [format!("operator samtal.log.v1.EventLogService/DropDeadLetter {}", poison.event_id)]
+    );
+}
+
+/// Who did what to a case's letters, as insights' audit log has it.
+async fn audited(suite: &TestSuite, case: &str) -> Vec<String> {
+    let sql = "SELECT principal_kind, action FROM audit_log WHERE key = $1 AND action LIKE '%DeadLetter%' ORDER BY position";
+    let rows = suite.db("insights").await.rows(sql, args![case]).await.unwrap();
+    rows.iter().map(|row| format!("{} {}", row.text(0).unwrap(), row.text(1).unwrap())).collect()
 }
 
 /// Makes the opening of `case` unreadable for insights, which has yet to read it; answers what it was.

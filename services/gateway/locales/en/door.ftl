@@ -17,3 +17,4 @@ status-service = Service
 status-state = State
 status-answers = answers, { $events } events so far
 status-away = does not answer
+status-refuses = takes no changes: its log went back in time

@@ -17,3 +17,4 @@ status-service = Tjeneste
 status-state = Tilstand
 status-answers = svarer, { $events } hendelser hittil
 status-away = svarer ikke
+status-refuses = tar ikke imot endringer: loggen har gått tilbake i tid

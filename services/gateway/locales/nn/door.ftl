@@ -17,3 +17,4 @@ status-service = Teneste
 status-state = Tilstand
 status-answers = svarar, { $events } hendingar hittil
 status-away = svarar ikkje
+status-refuses = tek ikkje imot endringar: loggen har gått tilbake i tid

@@ -17,3 +17,4 @@ status-service = Tjänst
 status-state = Läge
 status-answers = svarar, { $events } händelser hittills
 status-away = svarar inte
+status-refuses = tar inte emot ändringar: dess logg har gått bakåt i tiden

@@ -20,33 +20,48 @@ pub fn routes() -> Router<Gateway> {
         .route("/status", get(status))
 }
 
-/// Events so far of each service; None: it does not answer.
-async fn standing(gateway: &Gateway) -> Vec<(&'static str, Option<i64>)> {
+/// How a service is doing.
+enum Standing {
+    Answers {
+        events: i64,
+    },
+    /// It takes no writes; why.
+    Refuses(String),
+    Away,
+}
+
+async fn standing(gateway: &Gateway) -> Vec<(&'static str, Standing)> {
     let ask = SERVICES.map(|service| async move {
-        let heads = async {
-            let request = HeadsRequest { service: service.to_owned() };
-            let answer = gateway.services().log(service).ok()?.heads(request).await.ok()?;
-            Some(answer.into_inner().heads.iter().map(|head| head.position).sum())
+        let request = HeadsRequest { service: service.to_owned(), cursors: Vec::new() };
+        let told = match gateway.services().log(service) {
+            Ok(mut log) => log.heads(request).await.ok().map(tonic::Response::into_inner),
+            Err(_) => None,
         };
-        (service, heads.await)
+        let standing = match told {
+            None => Standing::Away,
+            Some(told) if told.refused.is_empty() => Standing::Answers { events: told.heads.iter().map(|head| head.position).sum() },
+            Some(told) => Standing::Refuses(told.refused),
+        };
+        (service, standing)
     });
     futures::future::join_all(ask).await
 }
 
 async fn ready(State(gateway): State<Gateway>) -> Response {
-    let away: Vec<&str> = standing(&gateway).await.into_iter().filter(|(_, events)| events.is_none()).map(|(service, _)| service).collect();
-    if away.is_empty() {
-        "ready".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("does not answer: {}", away.join(", "))).into_response()
-    }
+    let trouble = standing(&gateway).await.into_iter().filter_map(|(service, standing)| match standing {
+        Standing::Answers { .. } => None,
+        Standing::Refuses(why) => Some(why),
+        Standing::Away => Some(format!("does not answer: {service}")),
+    });
+    let trouble: Vec<String> = trouble.collect();
+    if trouble.is_empty() { "ready".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, trouble.join("; ")).into_response() }
 }
 
 #[derive(Template)]
 #[template(path = "status.html")]
 struct Status {
     page: Page,
-    services: Vec<(&'static str, Option<i64>)>,
+    services: Vec<(&'static str, Standing)>,
 }
 
 async fn status(State(gateway): State<Gateway>, page: Page) -> Result<Response, Problem> {
