@@ -28,6 +28,11 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.instance.port.number())
     }
 
+    /// Its port on 127.0.0.1, the same after a restart.
+    pub fn port(&self) -> u16 {
+        self.instance.port.number()
+    }
+
     /// SIGKILL; returns when it is gone.
     pub fn kill(&self) {
         self.instance.kill();

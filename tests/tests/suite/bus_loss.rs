@@ -1,11 +1,15 @@
 //! P6, P7: JetStream holds no sole copy, and a log that went back in time is never taken for the one that consumers saw.
 
+use crate::load::{self, Repeat};
 use proto::insights::GetReportRequest;
 use proto::intake::CaseState;
-use proto::log::{Cursor, ListCursorsRequest};
+use proto::log::{Cursor, ListCursorsRequest, WatchRequest};
 use proto::triage::GetTriageRequest;
-use samtal_tests::servers::shared_postgres;
+use samtal_tests::long;
+use samtal_tests::servers::{Nats, shared_postgres};
 use samtal_tests::suite::{Stack, TestSuite, Visitor, eventually};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use suite::operate;
 use tonic::Code;
 
@@ -46,42 +50,16 @@ async fn p6_the_whole_of_jetstream_may_be_lost() {
     all_wait(&visitors).await;
     let nats = suite.nats.clone().unwrap();
     // P7: gone, and intake goes on; what comes meanwhile is only in the log.
-    let server = nats.clone();
-    tokio::task::spawn_blocking(move || server.kill()).await.unwrap();
+    with(&nats, Nats::kill).await;
     visitors.extend(open(&suite, 10).await);
-    let server = nats.clone();
-    tokio::task::spawn_blocking(move || {
-        server.delete_store();
-        server.restart();
+    with(&nats, |nats| {
+        nats.delete_store();
+        nats.restart();
     })
-    .await
-    .unwrap();
+    .await;
     visitors.extend(open(&suite, 5).await);
     all_wait(&visitors).await;
     counted(&suite, 20).await;
-    // An old store put back, with batches that everybody has seen and without those since.
-    let copy = tempfile::tempdir().unwrap();
-    let (server, to) = (nats.clone(), copy.path().join("store"));
-    tokio::task::spawn_blocking(move || {
-        server.kill();
-        server.copy_store(&to);
-        server.restart();
-    })
-    .await
-    .unwrap();
-    visitors.extend(open(&suite, 5).await);
-    all_wait(&visitors).await;
-    let (server, from) = (nats.clone(), copy.path().join("store"));
-    tokio::task::spawn_blocking(move || {
-        server.kill();
-        server.put_back_store(&from);
-        server.restart();
-    })
-    .await
-    .unwrap();
-    visitors.extend(open(&suite, 5).await);
-    all_wait(&visitors).await;
-    counted(&suite, 30).await;
 }
 
 async fn cursors(suite: &TestSuite) -> Vec<Cursor> {
@@ -150,4 +128,82 @@ async fn p6_a_restored_database_is_not_taken_for_the_one_before() {
     let after = open(&suite, 8).await;
     all_wait(&after).await;
     all_wait(&kept).await;
+}
+
+/// Does something with the server that blocks.
+async fn with(nats: &Arc<Nats>, what: impl FnOnce(&Nats) + Send + 'static) {
+    let nats = nats.clone();
+    tokio::task::spawn_blocking(move || what(&nats)).await.unwrap();
+}
+
+/// Numbers within their case of intake's events, in the order in which an integrator is told of them.
+type Heard = Arc<Mutex<BTreeMap<String, Vec<i64>>>>;
+
+async fn listen(suite: &TestSuite) -> Heard {
+    let (heard, journal) = (Heard::default(), suite.integrator("alfa").await);
+    let request = WatchRequest { service: "intake".into(), from_start: true, ..WatchRequest::default() };
+    let mut stream = journal.log().watch(request).await.unwrap().into_inner();
+    let kept = heard.clone();
+    tokio::spawn(async move {
+        while let Ok(Some(told)) = stream.message().await {
+            if let Some(event) = told.event {
+                kept.lock().unwrap().entry(event.key).or_default().push(event.key_seq);
+            }
+        }
+    });
+    heard
+}
+
+/// P7: NATS is away until so many events wait that no buffer holds them; nobody who writes notices, and when it is back all catches up.
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_whatever_waits_for_nats_arrives_in_order() {
+    let waiting = if long() { 50_000 } else { 5_000 };
+    let mut suite = TestSuite::start(Stack::Region).await;
+    let heard = listen(&suite).await;
+    load::on(&mut suite, Repeat::Never, 64, async |suite, load| {
+        let nats = suite.nats.clone().unwrap();
+        load.more(200).await;
+        with(&nats, Nats::kill).await;
+        // Each case and each message is an event of its own at least.
+        load.more(waiting).await;
+        with(&nats, Nats::restart).await;
+        load.more(200).await;
+        (0, 0)
+    })
+    .await;
+    let heard = heard.lock().unwrap();
+    assert!(heard.values().map(Vec::len).sum::<usize>() > waiting as usize);
+    for (case, numbers) in heard.iter() {
+        assert_eq!(*numbers, (1..=numbers.len() as i64).collect::<Vec<_>>(), "an integrator hears of {case} once and in order");
+    }
+}
+
+/// P6: under load, the stream goes back to what it was some time before: what it held since is in nobody's hands but the logs'.
+#[tokio::test(flavor = "multi_thread")]
+async fn p6_an_older_stream_comes_back_under_load() {
+    let between = if long() { 10_000 } else { 600 };
+    let mut suite = TestSuite::start(Stack::Region).await;
+    load::on(&mut suite, Repeat::Never, 16, async |suite, load| {
+        let nats = suite.nats.clone().unwrap();
+        let copy = tempfile::tempdir().unwrap();
+        load.more(200).await;
+        let to = copy.path().join("store");
+        with(&nats, move |nats| {
+            nats.kill();
+            nats.copy_store(&to);
+            nats.restart();
+        })
+        .await;
+        load.more(between).await;
+        let from = copy.path().join("store");
+        with(&nats, move |nats| {
+            nats.kill();
+            nats.put_back_store(&from);
+            nats.restart();
+        })
+        .await;
+        load.more(between).await;
+        (0, 0)
+    })
+    .await;
 }

@@ -30,6 +30,8 @@ mod dynamic;
 mod exactly_once;
 mod journey;
 mod kill;
+mod load;
+mod screens;
 mod simulate;
 mod store_conformance;
 mod tables;
