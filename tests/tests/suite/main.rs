@@ -21,6 +21,7 @@ macro_rules! on_both_stacks {
 }
 
 mod afterwards;
+mod away;
 mod bad_input;
 mod bus_loss;
 mod conformance;
@@ -33,6 +34,7 @@ mod journey;
 mod kill;
 mod load;
 mod readers;
+mod replicas;
 mod screens;
 mod simulate;
 mod store_conformance;
