@@ -71,6 +71,19 @@ impl Nats {
         self.try_request(subject, payload).expect("nats answers")
     }
 
+    /// Everything in the store's files, as it lies there. Only while it is killed.
+    pub fn stored_bytes(&self) -> Vec<u8> {
+        self.must_be_down();
+        let (mut all, mut folders) = (Vec::new(), vec![self.store()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).expect("own store") {
+                let path = entry.expect("own store").path();
+                if path.is_dir() { folders.push(path) } else { all.extend(std::fs::read(path).expect("own store")) }
+            }
+        }
+        all
+    }
+
     fn try_request(&self, subject: &str, payload: &str) -> Option<String> {
         let send = format!(
             "CONNECT {{\"verbose\":false,\"pedantic\":false,\"no_responders\":false}}\r\nSUB inbox.samtal 1\r\nPUB {subject} inbox.samtal {}\r\n{payload}\r\n",
