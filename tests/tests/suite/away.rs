@@ -1,7 +1,7 @@
 //! Servers that are away or out of reach while people write: P2, P8, P10.
 
 use crate::journey::close;
-use crate::load::{self, Repeat};
+use crate::load::{self, Load, Repeat};
 use futures::future::join_all;
 use proto::intake::{Outcome, RateCaseRequest};
 use proto::routing::ClaimCaseRequest;
@@ -38,7 +38,7 @@ async fn p8_a_redis_that_forgets_changes_nothing_that_lasts() {
     let mut suite = Setup::new(Stack::Region).redis(redis.clone()).start().await;
     let sten = suite.worker("alfa.sten").await;
     let rounds = if long() { 40 } else { 3 };
-    load::on(&mut suite, Repeat::Never, 4, async |suite, _| {
+    load::on(&mut suite, Load::new(Repeat::Never), 4, async |suite, _| {
         let over = Arc::new(AtomicBool::new(false));
         let flushing = {
             let (redis, over) = (redis.clone(), over.clone());
@@ -85,7 +85,7 @@ async fn spoiled(proxy: &Proxy, spoil: impl Fn(&Proxy), span: Duration) {
 async fn p2_after_a_partition_every_screen_shows_everything() {
     let mut suite = Setup::new(Stack::Region).proxied().start().await;
     let span = Duration::from_secs(if long() { 60 } else { 5 });
-    load::on(&mut suite, Repeat::UntilCertain, 8, async |suite, load| {
+    load::on(&mut suite, Load::new(Repeat::UntilCertain), 8, async |suite, load| {
         let (bus, store) = (suite.to_bus.clone().unwrap(), suite.to_store.clone().unwrap());
         load.more(200).await;
         spoiled(&bus, Proxy::stall, span).await;
@@ -107,7 +107,7 @@ async fn p2_after_a_partition_every_screen_shows_everything() {
 async fn p10_an_outage_is_not_poison() {
     let mut suite = Setup::new(Stack::Region).proxied().start().await;
     let span = Duration::from_secs(if long() { 180 } else { 5 });
-    load::on(&mut suite, Repeat::UntilCertain, 8, async |suite, load| {
+    load::on(&mut suite, Load::new(Repeat::UntilCertain), 8, async |suite, load| {
         let store = suite.to_store.clone().unwrap();
         load.more(200).await;
         let behind = [samtal_tests::servers::shared_postgres().port()];

@@ -1,6 +1,6 @@
 //! P6, P7: JetStream holds no sole copy, and a log that went back in time is never taken for the one that consumers saw.
 
-use crate::load::{self, Repeat};
+use crate::load::{self, Load, Repeat};
 use proto::insights::GetReportRequest;
 use proto::intake::CaseState;
 use proto::log::{Cursor, ListCursorsRequest, WatchRequest};
@@ -160,7 +160,7 @@ async fn p7_whatever_waits_for_nats_arrives_in_order() {
     let waiting = if long() { 50_000 } else { 5_000 };
     let mut suite = TestSuite::start(Stack::Region).await;
     let heard = listen(&suite).await;
-    load::on(&mut suite, Repeat::Never, 64, async |suite, load| {
+    load::on(&mut suite, Load::new(Repeat::Never).wordy(), 64, async |suite, load| {
         let nats = suite.nats.clone().unwrap();
         load.more(200).await;
         with(&nats, Nats::kill).await;
@@ -183,7 +183,7 @@ async fn p7_whatever_waits_for_nats_arrives_in_order() {
 async fn p6_an_older_stream_comes_back_under_load() {
     let between = if long() { 10_000 } else { 600 };
     let mut suite = TestSuite::start(Stack::Region).await;
-    load::on(&mut suite, Repeat::Never, 16, async |suite, load| {
+    load::on(&mut suite, Load::new(Repeat::Never), 16, async |suite, load| {
         let nats = suite.nats.clone().unwrap();
         let copy = tempfile::tempdir().unwrap();
         load.more(200).await;

@@ -89,6 +89,8 @@ pub struct Told {
 /// Writers that go on until they are told to stop.
 pub struct Load {
     repeat: Repeat,
+    /// Messages after which a writer opens a case more.
+    stride: usize,
     stop: AtomicBool,
     /// Acknowledged so far, cases and messages together.
     done: AtomicI64,
@@ -96,7 +98,13 @@ pub struct Load {
 
 impl Load {
     pub fn new(repeat: Repeat) -> Load {
-        Load { repeat, stop: AtomicBool::new(false), done: AtomicI64::new(0) }
+        Load { repeat, stride: 10, stop: AtomicBool::new(false), done: AtomicI64::new(0) }
+    }
+
+    /// Mostly messages: many events at little cost.
+    pub fn wordy(mut self) -> Load {
+        self.stride = 100;
+        self
     }
 
     pub fn stop(&self) {
@@ -144,7 +152,7 @@ impl Load {
             let posted = settled(self.repeat, async || me.post(&case, &client_id, &format!("text {n}")).await).await;
             told.messages.insert(client_id, posted.message.unwrap().seq);
             self.done.fetch_add(1, Ordering::SeqCst);
-            if n % 10 == 0 {
+            if n % self.stride == 0 {
                 let opened = open(self.repeat, &anonymous, &opening(id(n))).await;
                 told.cases.insert(id(n), opened.case.unwrap().case_id);
                 self.done.fetch_add(1, Ordering::SeqCst);
@@ -156,8 +164,7 @@ impl Load {
 
 /// Load on a suite in this process; `harm` is done meanwhile and answers how many cases and messages it made itself. Once all has taken
 /// effect everywhere and stands on every screen, everything is read back and looked up.
-pub async fn on(suite: &mut TestSuite, repeat: Repeat, writers: usize, harm: impl AsyncFnOnce(&TestSuite, &Load) -> (i64, i64)) {
-    let load = Load::new(repeat);
+pub async fn on(suite: &mut TestSuite, load: Load, writers: usize, harm: impl AsyncFnOnce(&TestSuite, &Load) -> (i64, i64)) {
     let journal = suite.integrator("alfa").await;
     let harm = async {
         let more = harm(suite, &load).await;
