@@ -20,6 +20,9 @@ pub async fn migrate(db: &Db, steps: &[Migration], now: Time) -> Result<()> {
     db.transaction(move |tx| {
         Box::pin(async move {
             if let Some(schema) = &schema {
+                // Whoever comes second waits for as long as the first one needs, and a step may take long.
+                tx.exec("SET LOCAL lock_timeout = 0", args![]).await?;
+                tx.exec("SET LOCAL statement_timeout = 0", args![]).await?;
                 tx.rows("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7263, hashtext($1))) AS locked", args![schema]).await?;
                 tx.exec(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""), args![]).await?;
             }

@@ -1,5 +1,6 @@
 //! Readers that come and go, and readers that do not read. P11, P12.
 
+use crate::load::{Repeat, open, opening, settled};
 use crate::screens::Screen;
 use futures::future::join_all;
 use proto::intake::subscribe_response::Event;
@@ -82,7 +83,7 @@ async fn latency(visitor: &Visitor, screens: &[Screen]) -> Duration {
 }
 
 async fn visitor(remote: &Remote) -> Visitor {
-    let opened = crate::load::open(crate::load::Repeat::Never, &remote.anonymous().await, &crate::load::opening(String::new())).await;
+    let opened = open(Repeat::UntilCertain, &remote.anonymous().await, &opening(String::new())).await;
     let me = Person::new(client::connect(&remote.address()).await.unwrap(), &opened.visitor_token);
     Visitor { me, case_id: opened.case.clone().unwrap().case_id, opened }
 }
@@ -107,8 +108,11 @@ async fn p11_readers_that_stall_slow_nobody_and_fill_nothing() {
     let text = "x".repeat(4096);
     for round in 0..FLOOD / 16 {
         let (me, case, text) = (&flooded.me, &flooded.case_id, &text);
-        let posts = (0..16).map(|n| async move { me.post(case, &format!("f{round}-{n}"), text).await });
-        join_all(posts).await.into_iter().for_each(|posted| drop(posted.unwrap()));
+        let posts = (0..16).map(|n| async move {
+            let id = format!("f{round}-{n}");
+            settled(Repeat::UntilCertain, async || me.post(case, &id, text).await).await
+        });
+        join_all(posts).await;
     }
     let stuck = Instant::now();
     eventually("who reads has it all", async || (reader.last() == FLOOD as i64 + 1).then_some(())).await;
