@@ -161,7 +161,7 @@ async fn p7_whatever_waits_for_nats_arrives_in_order() {
     let waiting = if long() { 50_000 } else { 5_000 };
     let mut suite = TestSuite::start(Stack::Region).await;
     let heard = listen(&suite).await;
-    load::on(&mut suite, Load::new(Repeat::UntilCertain).wordy(), 64, async |suite, load| {
+    load::on(&mut suite, Load::new(Repeat::UntilCertain).wordy(), 24, async |suite, load| {
         let nats = suite.nats.clone().unwrap();
         load.more(200).await;
         with(&nats, Nats::kill).await;
