@@ -43,6 +43,8 @@ pub async fn migrate(db: &Db, tables: &[&'static Tables], now: Time) -> Result<(
         .of("")
         .transaction(move |tx| {
             Box::pin(async move {
+                // Whoever comes second waits for as long as the first one needs, and a step may take long.
+                tx.script("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0").await?;
                 tx.rows("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7263, hashtext($1))) AS locked", args![&schema]).await?;
                 let isolation = isolation::fingerprint(&tables);
                 if is_complete(tx, &schema, &roles, &tables, &isolation).await? {

@@ -9,7 +9,7 @@ use proto::intake::{CaseOpened, OpenCaseRequest, Severity};
 use proto::log::{Batch, DropDeadLetterRequest, Envelope, HeadsRequest, ListDeadLettersRequest, ReadRequest, ReplayDeadLetterRequest};
 use proto::routing::{AcceptOfferRequest, ClaimCaseRequest, ListQueueRequest};
 use proto::scheduling::{HoldSlotRequest, Interval, ListSlotsRequest};
-use samtal_tests::suite::{Person, Stack, TestSuite, eventually, refused};
+use samtal_tests::suite::{Person, Setup, Stack, TestSuite, eventually, refused};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use store::{Scoped, args};
@@ -36,7 +36,7 @@ async fn taken(suite: &TestSuite) -> (samtal_tests::suite::Visitor, Person) {
 }
 
 async fn p3_a_hundredfold_message_is_one(stack: Stack) {
-    let mut suite = TestSuite::start(stack).await;
+    let mut suite = Setup::new(stack).manual().start().await;
     let (visitor, anna) = taken(&suite).await;
     let case = visitor.case_id.clone();
     let storm = async |person: &Person| {
@@ -68,7 +68,9 @@ async fn p3_a_hundredfold_message_is_one(stack: Stack) {
     assert!(opened.iter().all(|one| *one == opened[0]));
     let other = OpenCaseRequest { text: "något annat".into(), ..request.clone() };
     refused(anonymous.cases().open_case(other).await, Code::AlreadyExists, "REQUEST_ID_REUSED");
-    // And a day later, in another process.
+    // And a day later, in another process. (Anna goes home, or she would be offered the other case every minute.)
+    anna.present(false).await;
+    suite.advance(Duration::from_secs(86_400)).await;
     suite.restart().await;
     let anna = suite.with_token(&anna.token);
     let again = anna.post(&case, "storm", "en enda gång").await.unwrap().message.unwrap();

@@ -282,3 +282,20 @@ async fn the_trap_of_sqlx_is_still_there() {
     }
     assert!(sprung, "200 dropped begins, and no acknowledged write has vanished");
 }
+
+/// Replicas of a service start together, and one's migration may take longer than any statement of everyday work may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_starts_waits_for_the_migration_of_another() {
+    let url = tokio::task::spawn_blocking(|| shared_postgres().fresh_database("migrating")).await.unwrap();
+    let pool = PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap();
+    let mut first = pool.begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(7263, hashtext('conformance'))").execute(&mut *first).await.unwrap();
+    let second = tokio::spawn(async move {
+        let db = Db::open(&url, "conformance").await.unwrap();
+        migrate::migrate(&db, &[TABLES], Time::from_secs(1)).await
+    });
+    // Longer than a lock is waited for otherwise.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    first.commit().await.unwrap();
+    second.await.unwrap().unwrap();
+}
