@@ -191,7 +191,7 @@ async fn whoever_an_organisation_is_called_it_sees_its_own() {
         if postgres {
             assert_eq!(seen(&db, Whose::Of(Vec::new())).await, 0);
             let error = put(&db, "a", 100, "b").await.unwrap_err();
-            assert_eq!((error.code, error.reason.as_ref()), (kernel::Code::Internal, store::DATABASE), "never taken for poison: {error}");
+            assert_eq!((error.code, error.reason), (kernel::Code::Internal, store::DATABASE), "never taken for poison: {error}");
             assert!(seen_role(&db).await.ends_with("_whose_app"));
         }
         db.close().await;

@@ -37,12 +37,12 @@ impl Api {
 
     pub(crate) async fn open_offers(&self, caller: &Caller) -> Result<Vec<Open>> {
         let principal = &caller.principal;
-        offers::list(&self.app.node.of(&caller), &principal.organisation, &principal.id, self.app.node.now()).await
+        offers::list(&self.app.node.of(caller), &principal.organisation, &principal.id, self.app.node.now()).await
     }
 
     /// The offer, if it was made to the caller; to all others it does not exist.
     async fn own_offer(&self, caller: &Caller, offer: Id) -> Result<Whose> {
-        let whose = offers::whose(&self.app.node.of(&caller), offer).await?;
+        let whose = offers::whose(&self.app.node.of(caller), offer).await?;
         caller.check("offer", &Resource { organisation: &whose.organisation, owner: &whose.worker, ..Resource::default() })?;
         Ok(whose)
     }
