@@ -30,7 +30,7 @@ pub enum Engine {
 pub struct Db(Arc<Inner>);
 
 enum Inner {
-    Postgres { pool: PgPool, login: PgConnectOptions, schema: String, roles: Roles },
+    Postgres { pool: PgPool, login: Box<PgConnectOptions>, schema: String, roles: Roles },
     Sqlite { readers: SqlitePool, writer: Arc<Mutex<Writer>> },
 }
 
@@ -94,7 +94,7 @@ impl Db {
         let roles = Roles::new(login.get_database().unwrap_or_else(|| login.get_username()), service)?;
         // As an option of the connection, so that even RESET leads back to this role and not to the login's.
         let pool = pool(MAX_CONNECTIONS).connect_lazy_with(login.clone().options([("role", &roles.app)]));
-        Ok(Self(Arc::new(Inner::Postgres { pool, login, schema: service.to_owned(), roles })))
+        Ok(Self(Arc::new(Inner::Postgres { pool, login: Box::new(login), schema: service.to_owned(), roles })))
     }
 
     pub fn engine(&self) -> Engine {
@@ -108,7 +108,8 @@ impl Db {
     pub(crate) fn owner(&self) -> Option<(Self, String, Roles)> {
         let Inner::Postgres { login, schema, roles, .. } = &*self.0 else { return None };
         let (login, schema, roles) = (login.clone(), schema.clone(), roles.clone());
-        let owner = Inner::Postgres { pool: pool(1).connect_lazy_with(login.clone()), login, schema: schema.clone(), roles: roles.clone() };
+        let owner =
+            Inner::Postgres { pool: pool(1).connect_lazy_with(*login.clone()), login, schema: schema.clone(), roles: roles.clone() };
         Some((Self(Arc::new(owner)), schema, roles))
     }
 

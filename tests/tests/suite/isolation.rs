@@ -191,7 +191,7 @@ async fn whoever_an_organisation_is_called_it_sees_its_own() {
         if postgres {
             assert_eq!(seen(&db, Whose::Of(Vec::new())).await, 0);
             let error = put(&db, "a", 100, "b").await.unwrap_err();
-            assert_eq!((error.code, error.reason.as_ref()), (kernel::Code::Internal, store::DATABASE), "never taken for poison: {error}");
+            assert_eq!((error.code, error.reason), (kernel::Code::Internal, store::DATABASE), "never taken for poison: {error}");
             assert!(seen_role(&db).await.ends_with("_whose_app"));
         }
         db.close().await;
@@ -297,41 +297,33 @@ async fn a_scope_costs_no_round_trip() {
     let (proxy, count) = counted(&url).await;
     let db = Db::open(&proxy, "trips").await.unwrap();
     migrate::migrate(&db, &[THINGS], Time::ZERO).await.unwrap();
-    let all = async |times: usize, expected: usize, what: &str, one: &dyn Fn() -> futures::future::BoxFuture<'static, ()>| {
-        // One before: statements are prepared once.
+    let all = async |expected: usize, what: &str, one: &dyn Fn() -> futures::future::BoxFuture<'static, ()>| {
+        const TIMES: usize = 100;
         one().await;
-        let mut before = count.load(Ordering::SeqCst);
-        // The end of the last read and its connection's return come after its answer.
-        loop {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            let now = count.load(Ordering::SeqCst);
-            if now == before {
-                break;
-            }
-            before = now;
-        }
-        for _ in 0..times {
+        let before = count.load(Ordering::SeqCst);
+        for _ in 0..TIMES {
             one().await;
-            // So that every use finds the same, one connection.
-            eventually("its connection is back", async || ((count.load(Ordering::SeqCst) - before) % expected == 0).then_some(())).await;
         }
-        assert_eq!(count.load(Ordering::SeqCst) - before, times * expected, "{what}");
+        eventually(what, async || (count.load(Ordering::SeqCst) >= before + TIMES * expected).then_some(())).await;
+        // A connection that was not yet back makes the pool open another, which costs two: at most a dozen times, not a hundred.
+        let trips = count.load(Ordering::SeqCst) - before;
+        assert!(trips < TIMES * expected + TIMES / 2, "{what}: {trips} round trips for {TIMES}");
     };
     let plain = PgPool::connect(&proxy).await.unwrap();
     // sqlx as it comes: ping, query, ping on the way back.
-    all(10, 3, "a read of a plain pool", &|| {
+    all(3, "a read of a plain pool", &|| {
         let plain = plain.clone();
         Box::pin(async move { sqlx::query("SELECT 1").execute(&plain).await.map(drop).unwrap() })
     })
     .await;
     // BEGIN with the scope, query; then, with the answer given, COMMIT and the ping on the way back.
-    all(10, 4, "a read", &|| {
+    all(4, "a read", &|| {
         let db = db.clone();
         Box::pin(async move { db.of("a").rows("SELECT n FROM thing", args![]).await.map(drop).unwrap() })
     })
     .await;
     // A plain pool takes five: it pings first.
-    all(10, 4, "a transaction of one statement", &|| {
+    all(4, "a transaction of one statement", &|| {
         let db = db.clone();
         Box::pin(async move {
             let work = db.of("a").transaction(|tx| Box::pin(async move { tx.exec("DELETE FROM thing", args![]).await }));

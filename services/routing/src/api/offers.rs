@@ -70,7 +70,7 @@ impl Api {
 
     /// The offer, if it was made to the caller; to all others it does not exist.
     async fn own_offer(&self, caller: &Caller, offer: Id) -> Result<Whose> {
-        let whose = offers::whose(&self.app.node.of(&caller), offer).await?;
+        let whose = offers::whose(&self.app.node.of(caller), offer).await?;
         caller.check("offer", &Resource { organisation: &whose.organisation, owner: &whose.worker, ..Resource::default() })?;
         Ok(whose)
     }
