@@ -9,9 +9,15 @@
     reason = "test support"
 )]
 
+pub mod browser;
+pub mod cluster;
+mod person;
 pub mod ports;
 pub mod process;
+pub mod proxy;
+pub mod remote;
 pub mod servers;
+pub mod shim;
 pub mod smtp;
 mod spawn;
 pub mod suite;

@@ -7,36 +7,24 @@
 //! ```
 
 use crate::ports::Port;
-use crate::servers::{Nats, shared_postgres, shared_redis};
+use crate::proxy::Proxy;
+use crate::servers::{Nats, Redis, shared_postgres, shared_redis};
+use ::suite::client;
 use ::suite::pace::Pace;
 use ::suite::suite::{Parts, SERVICES, Suite, listen};
-use ::suite::{apply, client};
 use auth::Secret;
 use bus::Bus;
-use client::Client;
 use ephemeral::Ephemeral;
 use kernel::{Clock, Time};
-use proto::access::access_service_client::AccessServiceClient;
-use proto::access::{IssueTokenRequest, Principal, PrincipalKind};
-use proto::config::config_service_client::ConfigServiceClient;
-use proto::insights::insights_service_client::InsightsServiceClient;
-use proto::intake::case_service_client::CaseServiceClient;
-use proto::intake::clinic_service_client::ClinicServiceClient;
-use proto::intake::conversation_service_client::ConversationServiceClient;
-use proto::intake::file_service_client::FileServiceClient;
-use proto::intake::referral_service_client::ReferralServiceClient;
-use proto::intake::{Case, Message, OpenCaseRequest, OpenCaseResponse, PostMessageRequest, PostMessageResponse};
-use proto::log::event_log_service_client::EventLogServiceClient;
-use proto::notifications::notification_service_client::NotificationServiceClient;
-use proto::routing::routing_service_client::RoutingServiceClient;
-use proto::routing::{AcceptOfferRequest, Offer, SetPresenceRequest};
-use proto::scheduling::scheduling_service_client::SchedulingServiceClient;
-use proto::triage::triage_service_client::TriageServiceClient;
+use proto::access::PrincipalKind;
+use proto::intake::OpenCaseRequest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
+
+pub use crate::person::{Person, Visitor};
 
 const ALFA: &str = include_str!("region.yaml");
 /// Wednesday 11 March 2026, 10:00 in Stockholm and Oslo: where manual clocks begin.
@@ -60,11 +48,14 @@ pub struct Setup {
     clock: Clock,
     smtp: String,
     region: String,
+    pages: Option<gateway::Settings>,
+    redis: Option<Arc<Redis>>,
+    proxied: bool,
 }
 
 impl Setup {
     pub fn new(stack: Stack) -> Setup {
-        Setup { stack, clock: Clock::system(), smtp: String::new(), region: region_yaml() }
+        Setup { stack, clock: Clock::system(), smtp: String::new(), region: region_yaml(), pages: None, redis: None, proxied: false }
     }
 
     /// A clock that only the test moves, from [`MORNING`] on.
@@ -75,6 +66,24 @@ impl Setup {
 
     pub fn smtp(mut self, url: &str) -> Setup {
         url.clone_into(&mut self.smtp);
+        self
+    }
+
+    /// With the pages, on a free port of loopback.
+    pub fn pages(mut self, settings: gateway::Settings) -> Setup {
+        self.pages = Some(settings);
+        self
+    }
+
+    /// A Redis of the test's own, which it may flush.
+    pub fn redis(mut self, redis: Arc<Redis>) -> Setup {
+        self.redis = Some(redis);
+        self
+    }
+
+    /// PostgreSQL and NATS behind proxies, [`TestSuite::to_store`] and [`TestSuite::to_bus`]. Only on [`Stack::Region`].
+    pub fn proxied(mut self) -> Setup {
+        self.proxied = true;
         self
     }
 
@@ -98,15 +107,25 @@ impl Setup {
                 (None, database, Some(Arc::new(nats)))
             }
         };
+        let proxies = if self.proxied {
+            let nats = nats.as_ref().expect("proxies stand before servers: Stack::Region");
+            (Some(Proxy::start(&[shared_postgres().port()]).await), Some(Proxy::start(&[nats.port()]).await))
+        } else {
+            (None, None)
+        };
         let mut suite = TestSuite {
             stack: self.stack,
             clock: self.clock,
             secret: Secret::new(b"a secret of tests, and of nobody else at all").expect("long enough"),
             smtp: self.smtp,
+            pages: self.pages,
             folder,
             attachments: tempfile::tempdir().expect("a folder"),
             database,
             nats,
+            redis: self.redis,
+            to_store: proxies.0,
+            to_bus: proxies.1,
             port: Port::free(),
             running: None,
             channel: None,
@@ -117,17 +136,28 @@ impl Setup {
     }
 }
 
+/// Whose rows there are in the region of tests.
+pub fn everybody() -> store::Whose {
+    store::Whose::many(["", "alfa", "beta"])
+}
+
 /// A running suite. Stop it with [`TestSuite::down`] to look into its store or to start it again with [`TestSuite::up`].
 pub struct TestSuite {
     pub stack: Stack,
     pub clock: Clock,
     pub secret: Secret,
     smtp: String,
+    pages: Option<gateway::Settings>,
     folder: Option<tempfile::TempDir>,
     /// The folder in which attachments lie.
     pub attachments: tempfile::TempDir,
     database: String,
     pub nats: Option<Arc<Nats>>,
+    redis: Option<Arc<Redis>>,
+    /// Between the suite and PostgreSQL; the test's own look ([`TestSuite::db`]) goes past it.
+    pub to_store: Option<Proxy>,
+    /// Between the suite and NATS.
+    pub to_bus: Option<Proxy>,
     /// The same after a restart, so that clients find it again.
     port: Port,
     running: Option<Suite>,
@@ -141,12 +171,25 @@ impl TestSuite {
 
     /// Starts it (again) on the same store.
     pub async fn up(&mut self) {
+        self.up_without("").await;
+    }
+
+    /// The same while one service is away: nothing answers at its address.
+    pub async fn up_without(&mut self, away: &str) {
         let (bus, cache) = match &self.nats {
             None => ("local:".to_owned(), "memory:".to_owned()),
-            Some(nats) => (nats.url(), shared_redis().url()),
+            Some(nats) => (
+                self.to_bus.as_ref().map_or_else(|| nats.url(), |proxy| format!("nats://{}", proxy.address())),
+                self.redis.as_ref().map_or_else(|| shared_redis().url(), |own| own.url()),
+            ),
+        };
+        let store = self.store_url();
+        let store = match &self.to_store {
+            Some(proxy) => store.replace(&format!("127.0.0.1:{}", shared_postgres().port()), &proxy.address()),
+            None => store,
         };
         let parts = Parts {
-            store: self.store_url(),
+            store,
             bus: Bus::connect(&bus, "tests").await.expect("a bus"),
             ephemeral: Ephemeral::connect(&cache, self.clock.clone()).await.expect("a cache"),
             clock: self.clock.clone(),
@@ -156,11 +199,13 @@ impl TestSuite {
             attachments: format!("file:{}", self.attachments.path().display()),
             reflection: true,
             replica: None,
-            peers: BTreeMap::new(),
+            peers: BTreeMap::from([(away.to_owned(), "http://127.0.0.1:1".to_owned())]),
             grpc: listen("grpc", &format!("127.0.0.1:{}", self.port.number())).await.expect("a port"),
-            http: None,
+            http: if self.pages.is_some() { Some(listen("http", "127.0.0.1:0").await.expect("a port")) } else { None },
+            pages: self.pages.clone().unwrap_or_default(),
         };
-        let suite = Suite::start(parts, &SERVICES).await.expect("the suite starts");
+        let services: Vec<&str> = SERVICES.into_iter().filter(|service| *service != away).collect();
+        let suite = Suite::start(parts, &services).await.expect("the suite starts");
         self.channel = Some(client::connect(&suite.grpc.to_string()).await.expect("it answers"));
         self.running = Some(suite);
         self.consumers_started().await;
@@ -198,8 +243,8 @@ impl TestSuite {
     }
 
     /// A service's own database, beside the service. With the suite down it may be written to as well.
-    pub async fn db(&self, service: &str) -> store::Db {
-        store::Db::open(&self.store_url(), service).await.expect("the store opens")
+    pub async fn db(&self, service: &str) -> store::Scoped {
+        store::Db::open(&self.store_url(), service).await.expect("the store opens").of(everybody())
     }
 
     pub fn suite(&self) -> &Suite {
@@ -319,158 +364,6 @@ fn tell() {
 
 fn organisation_of(id: &str) -> &str {
     id.split(['.', '-']).next().expect("an id such as alfa.anna")
-}
-
-/// An anonymous visitor with a case.
-#[derive(Clone)]
-pub struct Visitor {
-    pub me: Person,
-    pub case_id: String,
-    pub opened: OpenCaseResponse,
-}
-
-/// Somebody with a token.
-#[derive(Clone)]
-pub struct Person {
-    pub client: Client,
-    pub token: String,
-}
-
-impl Person {
-    /// Over a connection that may be to a suite in another process.
-    pub fn new(channel: Channel, token: &str) -> Person {
-        Person { client: client::with_token(channel, token).expect("a token"), token: token.to_owned() }
-    }
-
-    /// As an operator: applies a region given as YAML.
-    pub async fn apply_region(&self, yaml: &str) {
-        let document = region::parse("tests.yaml", yaml).unwrap_or_else(|findings| panic!("{}", apply::refused(&findings)));
-        apply::apply(&self.client, &document, false).await.expect("the region is taken");
-    }
-
-    /// As an operator: a token for anybody but a visitor.
-    pub async fn issue(&self, kind: PrincipalKind, id: &str, organisation: &str) -> String {
-        let principal =
-            Principal { kind: kind.into(), id: id.to_owned(), organisation_id: organisation.to_owned(), clinic_ids: Vec::new() };
-        let request =
-            IssueTokenRequest { request_id: format!("token-{organisation}-{id}"), principal: Some(principal), ttl_seconds: 366 * 86_400 };
-        self.access().issue_token(request).await.expect("a token").into_inner().token
-    }
-
-    pub fn access(&self) -> AccessServiceClient<Client> {
-        AccessServiceClient::new(self.client.clone())
-    }
-
-    pub fn config(&self) -> ConfigServiceClient<Client> {
-        ConfigServiceClient::new(self.client.clone())
-    }
-
-    pub fn log(&self) -> EventLogServiceClient<Client> {
-        EventLogServiceClient::new(self.client.clone()).max_decoding_message_size(runtime::MAX_RESPONSE)
-    }
-
-    pub fn cases(&self) -> CaseServiceClient<Client> {
-        CaseServiceClient::new(self.client.clone())
-    }
-
-    pub fn clinics(&self) -> ClinicServiceClient<Client> {
-        ClinicServiceClient::new(self.client.clone())
-    }
-
-    pub fn files(&self) -> FileServiceClient<Client> {
-        FileServiceClient::new(self.client.clone())
-    }
-
-    pub fn referrals(&self) -> ReferralServiceClient<Client> {
-        ReferralServiceClient::new(self.client.clone())
-    }
-
-    pub fn conversations(&self) -> ConversationServiceClient<Client> {
-        ConversationServiceClient::new(self.client.clone())
-    }
-
-    pub fn triage(&self) -> TriageServiceClient<Client> {
-        TriageServiceClient::new(self.client.clone())
-    }
-
-    pub fn routing(&self) -> RoutingServiceClient<Client> {
-        RoutingServiceClient::new(self.client.clone())
-    }
-
-    pub fn scheduling(&self) -> SchedulingServiceClient<Client> {
-        SchedulingServiceClient::new(self.client.clone())
-    }
-
-    pub fn notifications(&self) -> NotificationServiceClient<Client> {
-        NotificationServiceClient::new(self.client.clone())
-    }
-
-    pub fn insights(&self) -> InsightsServiceClient<Client> {
-        InsightsServiceClient::new(self.client.clone())
-    }
-
-    pub async fn post(&self, case_id: &str, client_id: &str, text: &str) -> Result<PostMessageResponse, Status> {
-        let request = PostMessageRequest {
-            case_id: case_id.to_owned(),
-            client_id: client_id.to_owned(),
-            text: text.to_owned(),
-            attachment_ids: Vec::new(),
-        };
-        self.conversations().post_message(request).await.map(tonic::Response::into_inner)
-    }
-
-    pub async fn case(&self, case_id: &str) -> Result<Case, Status> {
-        let request = proto::intake::GetCaseRequest { case_id: case_id.to_owned() };
-        let answer = self.cases().get_case(request).await?;
-        Ok(answer.into_inner().case.expect("a case"))
-    }
-
-    /// All messages of a conversation, page by page.
-    pub async fn messages(&self, case_id: &str) -> Result<Vec<Message>, Status> {
-        let mut all: Vec<Message> = Vec::new();
-        loop {
-            let request = proto::intake::ListMessagesRequest {
-                case_id: case_id.to_owned(),
-                after_seq: all.last().map_or(0, |last| last.seq),
-                page_size: 500,
-            };
-            let page = self.conversations().list_messages(request).await?.into_inner();
-            let empty = page.messages.is_empty();
-            all.extend(page.messages);
-            if empty || all.last().is_some_and(|last| last.seq >= page.last_seq) {
-                return Ok(all);
-            }
-        }
-    }
-
-    pub async fn present(&self, present: bool) {
-        let request = SetPresenceRequest { present, hold_seconds: 43_200, ..SetPresenceRequest::default() };
-        self.routing().set_presence(request).await.expect("presence is taken");
-    }
-
-    pub async fn offers(&self) -> Vec<Offer> {
-        let answer = self.routing().list_offers(proto::routing::ListOffersRequest {}).await;
-        answer.expect("offers").into_inner().offers
-    }
-
-    /// The offer of this case, once it is made.
-    pub async fn offer(&self, case_id: &str) -> Offer {
-        eventually("the case is offered", async || self.offers().await.into_iter().find(|offer| offer.case_id == case_id)).await
-    }
-
-    /// Takes the offer of this case once it is made, and waits until intake knows.
-    pub async fn take(&self, case_id: &str) {
-        let request = AcceptOfferRequest { request_id: String::new(), offer_id: self.offer(case_id).await.offer_id };
-        self.routing().accept_offer(request).await.expect("the offer is accepted");
-        self.holds(case_id).await;
-    }
-
-    /// Until every service that asks about it knows that this worker has the case.
-    pub async fn holds(&self, case_id: &str) {
-        eventually("intake knows who has the case", async || self.messages(case_id).await.ok()).await;
-        let request = proto::scheduling::ListBookingsRequest { case_id: case_id.to_owned() };
-        eventually("scheduling knows the case", async || self.scheduling().list_bookings(request.clone()).await.ok()).await;
-    }
 }
 
 /// Looks until there is something; panics with `what` after [`SOON`].

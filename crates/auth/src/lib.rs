@@ -1,11 +1,13 @@
 //! Who calls, what they may do, and the tokens that say so. No IO.
 
+pub mod access_log;
 mod phrase;
 pub mod policy;
 mod principal;
 mod secret;
 
+pub use access_log::Leaves;
 pub use phrase::{normalise as normalise_phrase, phrase_from};
 pub use policy::{Decision, Reach, Resource, decide, rules};
 pub use principal::{Principal, Role};
-pub use secret::{Secret, token_hash};
+pub use secret::{Secret, hash, token_hash};

@@ -51,8 +51,15 @@ const STAFF_CLINIC: Rules = &[(Worker, Clinic), (Leader, Clinic), (Volunteer, He
 pub const POLICY: &[(&str, Rules)] = &[
     // access
     ("samtal.access.v1.AccessService/IssueToken", &[(Operator, Region), (Leader, Clinic)]),
-    ("samtal.access.v1.AccessService/RevokeToken", &[(Operator, Region), (Leader, Clinic)]),
+    (
+        "samtal.access.v1.AccessService/RevokeToken",
+        &[(Visitor, Own), (Worker, Own), (Volunteer, Own), (Operator, Region), (Leader, Clinic)],
+    ),
     ("samtal.access.v1.AccessService/Introspect", &[(Service, Region)]),
+    ("samtal.access.v1.AccessService/KeepSession", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
+    // The pages', and only in demo mode.
+    ("samtal.access.v1.AccessService/ListDemoLogins", &[(Service, Region)]),
+    ("samtal.access.v1.AccessService/SignInDemo", &[(Service, Region)]),
     // config
     ("samtal.config.v1.ConfigService/ValidateRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/DiffRegion", &[(Operator, Region)]),
@@ -63,7 +70,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.log.v1.EventLogService/Read", &[(Service, Region)]),
     ("samtal.log.v1.EventLogService/Heads", &[(Service, Region), (Operator, Region)]),
     ("samtal.log.v1.EventLogService/Watch", &[(Integrator, Organisation)]),
-    ("samtal.log.v1.EventLogService/ListCursors", &[(Operator, Region)]),
+    ("samtal.log.v1.EventLogService/ListCursors", &[(Service, Region), (Operator, Region)]),
     ("samtal.log.v1.EventLogService/Rejoin", &[(Operator, Region)]),
     ("samtal.log.v1.EventLogService/ListDeadLetters", &[(Operator, Region)]),
     ("samtal.log.v1.EventLogService/ReplayDeadLetter", &[(Operator, Region)]),
@@ -194,6 +201,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ),
     ("samtal.routing.v1.RoutingService/GetPosition", &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic)]),
     ("samtal.routing.v1.RoutingService/Explain", &[(Leader, Clinic)]),
+    ("samtal.routing.v1.RoutingService/AlertCase", &[(Service, Region)]),
     // scheduling
     (
         "samtal.scheduling.v1.SchedulingService/GetOpening",

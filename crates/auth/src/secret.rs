@@ -78,11 +78,11 @@ impl Secret {
         Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).map_err(|_| Error::internal("no sealing key"))?))
     }
 
-    /// A token that only this installation can read, for `purpose` and nothing else.
+    /// A token that only this installation can read, for `purpose` and nothing else. Its length tells next to nothing of the content's.
     pub fn seal(&self, purpose: &str, content: &[u8]) -> Result<String> {
         let mut nonce = [0_u8; NONCE_LEN];
         ring::rand::SystemRandom::new().fill(&mut nonce).map_err(|_| Error::unavailable("the machine gives no randomness"))?;
-        let mut sealed = content.to_vec();
+        let mut sealed = padded(content);
         self.sealing_key(purpose)?
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
             .map_err(|_| Error::internal("sealing failed"))?;
@@ -95,13 +95,31 @@ impl Secret {
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut sealed = sealed.to_vec();
-        self.sealing_key(purpose).ok()?.open_in_place(nonce, Aad::empty(), &mut sealed).ok().map(|content| content.to_vec())
+        let opened = self.sealing_key(purpose).ok()?.open_in_place(nonce, Aad::empty(), &mut sealed).ok()?;
+        let (length, content) = opened.split_first_chunk::<4>()?;
+        content.get(..u32::from_le_bytes(*length) as usize).map(<[u8]>::to_vec)
     }
+}
+
+/// What is sealed is padded to a multiple of this.
+const BLOCK: usize = 128;
+
+/// The content's length, the content, and zeros: a position with one digit more must not make a longer token.
+fn padded(content: &[u8]) -> Vec<u8> {
+    let mut padded = (content.len() as u32).to_le_bytes().to_vec();
+    padded.extend_from_slice(content);
+    padded.resize(padded.len().next_multiple_of(BLOCK), 0);
+    padded
+}
+
+/// SHA-256.
+pub fn hash(content: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA256, content).as_ref().to_vec()
 }
 
 /// What is stored of a token instead of the token.
 pub fn token_hash(token: &str) -> Vec<u8> {
-    digest::digest(&digest::SHA256, token.as_bytes()).as_ref().to_vec()
+    hash(token.as_bytes())
 }
 
 #[cfg(test)]
@@ -128,5 +146,10 @@ mod tests {
         broken.replace_range(20..21, if &token[20..21] == "A" { "B" } else { "A" });
         assert_eq!(secret.open("watch", &broken), None);
         assert_eq!(secret.open("watch", "x"), None);
+        assert_eq!(secret.seal("watch", b"9").unwrap().len(), secret.seal("watch", b"1000000").unwrap().len());
+        for length in [0, 123, 124, 125, 1000] {
+            let content = vec![7; length];
+            assert_eq!(secret.open("watch", &secret.seal("watch", &content).unwrap()), Some(content));
+        }
     }
 }

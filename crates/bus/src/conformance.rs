@@ -27,10 +27,18 @@ async fn batches_reach_every_reader(a: &Bus, b: &Bus, service: &'static str) {
         got_first |= matches!(tokio::time::timeout(wait, first.next()).await, Ok(Some(_)));
         got_second |= matches!(tokio::time::timeout(wait, second.next()).await, Ok(Some(_)));
         if got_first && got_second {
-            return;
+            return the_last_batch_is_told(a, b, service, n).await;
         }
     }
     panic!("readers got nothing: {got_first} {got_second}");
+}
+
+/// A bus that stores batches tells the last of each shard; one that stores none says so.
+async fn the_last_batch_is_told(a: &Bus, b: &Bus, service: &str, n: u32) {
+    let last = b.last_log(service, n % 4).await.expect("an answer");
+    let stores = !matches!(a, Bus::Local(_));
+    assert_eq!(last, stores.then(|| Bytes::from(n.to_string())));
+    assert_eq!(b.last_log(service, 4).await.expect("an answer"), None, "nobody has published there");
 }
 
 /// How long a live message may take before it counts as lost, which live messages may be.

@@ -59,6 +59,14 @@ impl Bus {
         }
     }
 
+    /// The last batch of a shard that the bus still stores; None if it stores none.
+    pub async fn last_log(&self, service: &str, shard: u32) -> Result<Option<Bytes>> {
+        match self {
+            Self::Local(_) => Ok(None),
+            Self::Nats(bus) => bus.last_log(service, shard).await,
+        }
+    }
+
     /// Batches of `service`'s log that are published from now on.
     pub async fn subscribe_log(&self, service: &'static str) -> LogStream {
         match self {

@@ -111,6 +111,20 @@ impl NatsBus {
         Ok(())
     }
 
+    pub async fn last_log(&self, service: &str, shard: u32) -> Result<Option<Bytes>> {
+        if !self.is_connected() {
+            return Err(Error::unavailable("NATS is not connected"));
+        }
+        self.stream().await?;
+        let failed = |error: &dyn std::fmt::Display| Error::unavailable(format!("NATS does not say what it stores: {error}"));
+        let stream = self.jetstream.get_stream(STREAM).await.map_err(|error| failed(&error))?;
+        match stream.get_last_raw_message_by_subject(&format!("samtal.log.{service}.{shard}")).await {
+            Ok(message) => Ok(Some(message.payload)),
+            Err(error) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
     pub fn subscribe_log(&self, service: &'static str) -> LogStream {
         let (sender, receiver) = mpsc::channel(LOG_ROOM);
         tokio::spawn(follow(self.clone(), service, sender));

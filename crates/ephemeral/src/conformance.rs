@@ -39,27 +39,37 @@ async fn eventually(clock: &Clock, after: Duration, what: &str, mut holds: impl 
 async fn presence(e: &Ephemeral, clock: &Clock) {
     let (here, gone, never) = (key(clock, "here"), key(clock, "gone"), key(clock, "never"));
     let long = Duration::from_secs(3600);
-    e.set_present(&here, long).await;
-    e.set_present(&gone, long).await;
+    e.set_present(&here, "one", long).await;
+    e.set_present(&gone, "one", long).await;
     assert!(e.is_present(&gone).await);
-    e.clear_present(&gone).await;
-    e.clear_present(&never).await;
+    e.clear_present(&gone, "one").await;
+    e.clear_present(&never, "one").await;
     assert!(e.is_present(&here).await && !e.is_present(&gone).await);
     let all = [never.clone(), here.clone(), gone, here.clone()];
     assert_eq!(e.present(&all).await, [false, true, false, true], "the answers come in the order of the keys");
     assert_eq!(e.present(&[]).await, Vec::<bool>::new());
-    e.clear_present(&here).await;
+    e.set_present(&here, "two", long).await;
+    e.clear_present(&here, "one").await;
+    e.clear_present(&here, "one").await;
+    assert!(e.is_present(&here).await, "present as long as one screen is open");
+    e.clear_present(&here, "two").await;
+    assert!(!e.is_present(&here).await);
 }
 
 async fn presence_expires(e: &Ephemeral, clock: &Clock) {
-    let (short, renewed) = (key(clock, "short"), key(clock, "renewed"));
-    let ttl = Duration::from_millis(50);
-    e.set_present(&renewed, ttl).await;
-    e.set_present(&renewed, Duration::from_secs(3600)).await;
-    e.set_present(&short, ttl).await;
+    let (short, renewed, outlived) = (key(clock, "short"), key(clock, "renewed"), key(clock, "outlived"));
+    let (ttl, long) = (Duration::from_millis(50), Duration::from_secs(3600));
+    e.set_present(&renewed, "one", ttl).await;
+    e.set_present(&renewed, "one", long).await;
+    e.set_present(&outlived, "long", long).await;
+    e.set_present(&outlived, "short", ttl).await;
+    e.set_present(&short, "one", ttl).await;
     eventually(clock, ttl, "presence expires", async || !e.is_present(&short).await).await;
     assert!(e.is_present(&renewed).await, "a heartbeat prolongs presence");
-    e.clear_present(&renewed).await;
+    assert!(e.is_present(&outlived).await, "a screen that is over takes no other one with it");
+    e.clear_present(&outlived, "long").await;
+    assert!(!e.is_present(&outlived).await, "and is over itself");
+    e.clear_present(&renewed, "one").await;
 }
 
 async fn limit_is_exact_under_concurrency(e: &Ephemeral, clock: &Clock) {
@@ -120,7 +130,7 @@ async fn ticket_expires(e: &Ephemeral, clock: &Clock) {
     // Taking is the only way to look, and it takes. So presence of the same life, set after it, tells when it must be gone.
     let (ticket, watch) = (key(clock, "expiring"), key(clock, "watch"));
     e.put_ticket(&ticket, "secret", ttl).await;
-    e.set_present(&watch, ttl).await;
+    e.set_present(&watch, "one", ttl).await;
     eventually(clock, ttl, "the watch expires", async || !e.is_present(&watch).await).await;
     assert_eq!(e.take_ticket(&ticket).await, None, "a ticket expires");
 }

@@ -58,22 +58,23 @@ impl Ephemeral {
         }
     }
 
-    /// Marks `key` as present (or typing) for `ttl` from now, at least a millisecond.
-    pub async fn set_present(&self, key: &str, ttl: Duration) {
+    /// Marks `key` as present through `by` (one of its open screens, say) for `ttl` from now, at least a millisecond.
+    pub async fn set_present(&self, key: &str, by: &str, ttl: Duration) {
         match &self.0 {
-            Kind::Memory(memory) => memory.set_present(key, ttl),
-            Kind::Redis(remote) => remote.set_present(key, ttl).await,
+            Kind::Memory(memory) => memory.set_present(key, by, ttl),
+            Kind::Redis(remote) => remote.set_present(key, by, ttl).await,
         }
     }
 
-    /// Forgets that `key` is present.
-    pub async fn clear_present(&self, key: &str) {
+    /// Forgets that `key` is present through `by`; through others it still is.
+    pub async fn clear_present(&self, key: &str, by: &str) {
         match &self.0 {
-            Kind::Memory(memory) => memory.clear_present(key),
-            Kind::Redis(remote) => remote.clear_present(key).await,
+            Kind::Memory(memory) => memory.clear_present(key, by),
+            Kind::Redis(remote) => remote.clear_present(key, by).await,
         }
     }
 
+    /// Whether `key` is present through anything.
     pub async fn is_present(&self, key: &str) -> bool {
         self.present(&[key.to_owned()]).await.first().copied().unwrap_or(false)
     }

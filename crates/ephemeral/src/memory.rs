@@ -22,7 +22,8 @@ pub(crate) struct Memory {
 
 #[derive(Default)]
 struct Maps {
-    present: Expiring<()>,
+    /// Until when each key is present through each of its screens.
+    present: Expiring<HashMap<String, Time>>,
     /// The paid-back moment of each key, in microseconds.
     limits: Expiring<i64>,
     tickets: Expiring<String>,
@@ -33,14 +34,18 @@ impl Memory {
         Self { clock, maps: Arc::default() }
     }
 
-    pub fn set_present(&self, key: &str, ttl: Duration) {
+    pub fn set_present(&self, key: &str, by: &str, ttl: Duration) {
         let now = self.clock.now();
-        self.maps().present.put(key, (), now, ttl);
+        self.maps().change_presence(key, now, |through| {
+            through.insert(by.to_owned(), now + ttl.max(Duration::from_millis(1)));
+        });
     }
 
-    pub fn clear_present(&self, key: &str) {
+    pub fn clear_present(&self, key: &str, by: &str) {
         let now = self.clock.now();
-        self.maps().present.take(key, now);
+        self.maps().change_presence(key, now, |through| {
+            through.remove(by);
+        });
     }
 
     pub fn present(&self, keys: &[String]) -> Vec<bool> {
@@ -74,6 +79,18 @@ impl Memory {
     fn maps(&self) -> MutexGuard<'_, Maps> {
         // Nothing in here is worth more than going on.
         self.maps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Maps {
+    /// An entry lives as long as the last of its screens.
+    fn change_presence(&mut self, key: &str, now: Time, change: impl FnOnce(&mut HashMap<String, Time>)) {
+        let mut through = self.present.take(key, now).unwrap_or_default();
+        change(&mut through);
+        through.retain(|_, until| *until > now);
+        if let Some(last) = through.values().max().copied() {
+            self.present.put(key, through, now, last.since(now));
+        }
     }
 }
 

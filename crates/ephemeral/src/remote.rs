@@ -33,6 +33,32 @@ static ALLOW: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// A key's screens with the moment at which each is over, by the server's clock; the key lives as long as the last of them.
+static SHOW: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME')
+         local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+         local ttl = tonumber(ARGV[2])
+         redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+         redis.call('ZADD', KEYS[1], string.format('%.0f', now + ttl), ARGV[1])
+         redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.max(ttl, redis.call('PTTL', KEYS[1]))))
+         return 0",
+    )
+});
+
+/// Which of the keys have a screen that is not over.
+static LOOK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME')
+         local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+         local present = {}
+         for at, key in ipairs(KEYS) do
+             present[at] = redis.call('ZCOUNT', key, string.format('(%.0f', now), '+inf') > 0 and 1 or 0
+         end
+         return present",
+    )
+});
+
 #[derive(Clone)]
 pub(crate) struct Remote(Arc<Shared>);
 
@@ -68,19 +94,20 @@ impl Remote {
         self.0.link().connection.is_some()
     }
 
-    pub async fn set_present(&self, key: &str, ttl: Duration) {
-        let mut command = redis::cmd("SET");
-        command.arg(present_key(key)).arg(1).arg("PX").arg(millis(ttl));
-        if self.run::<()>(&command).await.is_none() {
-            self.0.memory.set_present(key, ttl);
+    pub async fn set_present(&self, key: &str, by: &str, ttl: Duration) {
+        let done = self
+            .call(async |mut connection| SHOW.key(present_key(key)).arg(by).arg(millis(ttl)).invoke_async::<i64>(&mut connection).await)
+            .await;
+        if done.is_none() {
+            self.0.memory.set_present(key, by, ttl);
         }
     }
 
-    pub async fn clear_present(&self, key: &str) {
+    pub async fn clear_present(&self, key: &str, by: &str) {
         // Whatever an outage left behind goes too.
-        self.0.memory.clear_present(key);
-        let mut command = redis::cmd("DEL");
-        command.arg(present_key(key));
+        self.0.memory.clear_present(key, by);
+        let mut command = redis::cmd("ZREM");
+        command.arg(present_key(key)).arg(by);
         self.run::<()>(&command).await;
     }
 
@@ -88,13 +115,17 @@ impl Remote {
         // What was set during an outage lives in memory until it expires, the outage over or not.
         let mut present = self.0.memory.present(keys);
         if present.contains(&false) {
-            let mut command = redis::cmd("MGET");
-            for key in keys {
-                command.arg(present_key(key));
-            }
-            let found: Vec<Option<String>> = self.run(&command).await.unwrap_or_default();
-            for (present, found) in present.iter_mut().zip(found) {
-                *present |= found.is_some();
+            let found = self
+                .call(async |mut connection| {
+                    let mut look = LOOK.prepare_invoke();
+                    for key in keys {
+                        look.key(present_key(key));
+                    }
+                    look.invoke_async::<Vec<bool>>(&mut connection).await
+                })
+                .await;
+            for (present, found) in present.iter_mut().zip(found.unwrap_or_default()) {
+                *present |= found;
             }
         }
         present
@@ -200,7 +231,7 @@ async fn open(client: &Client) -> RedisResult<MultiplexedConnection> {
 }
 
 fn present_key(key: &str) -> String {
-    format!("samtal:present:{key}")
+    format!("samtal:screens:{key}")
 }
 
 fn ticket_key(key: &str) -> String {

@@ -132,7 +132,7 @@ struct Seal {
 /// The next seals, at most [`BATCH`]. Rows are read and hashed before the transaction, which only writes.
 async fn make_seals(log: &Log, owned: &Owned) -> Result<Vec<Seal>> {
     let shards = log
-        .db()
+        .machinery()
         .rows(
             "SELECT h.shard, h.audit_head, (SELECT MAX(s.position) FROM audit_seal s WHERE s.shard = h.shard) FROM log_head h ORDER BY h.shard",
             args![],
@@ -142,10 +142,11 @@ async fn make_seals(log: &Log, owned: &Owned) -> Result<Vec<Seal>> {
     for row in shards {
         let (shard, head, last) = (row.int(0)? as u32, row.int(1)?, row.get::<Option<i64>>(2)?.unwrap_or(0));
         let Some(epoch) = owned.get(&shard).copied().filter(|_| last < head && seals.len() < BATCH) else { continue };
-        let before = log.db().row("SELECT chain_hash FROM audit_seal WHERE shard = $1 AND position = $2", args![shard, last]).await?;
+        let before =
+            log.machinery().row("SELECT chain_hash FROM audit_seal WHERE shard = $1 AND position = $2", args![shard, last]).await?;
         let mut previous = before.map_or(Ok(START.to_vec()), |row| row.get(0))?;
         let rows = log
-            .db()
+            .machinery()
             .rows(
                 "SELECT position, at, organisation, clinic, key, principal_kind, principal_id, action, salt FROM audit_log \
                  WHERE shard = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4",
@@ -168,7 +169,7 @@ async fn make_seals(log: &Log, owned: &Owned) -> Result<Vec<Seal>> {
 
 async fn insert(log: &Log, leases: &Leases, seals: Vec<Seal>) -> Result<()> {
     let (leases, now) = (leases.clone(), log.clock().now());
-    log.db()
+    log.machinery()
         .transaction(move |tx| {
             Box::pin(async move {
                 let epochs: BTreeMap<u32, i64> = seals.iter().map(|seal| (seal.shard, seal.epoch)).collect();

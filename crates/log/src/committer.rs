@@ -10,9 +10,11 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use kernel::error::Code;
 use kernel::{Error, Result, Time};
+use store::Whose;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::append::Appended;
+use crate::append::{Added, Appended};
+use crate::guard;
 use crate::log::Log;
 use crate::unit::{Origin, Unit, shard_of};
 
@@ -41,7 +43,7 @@ pub struct Committer {
 pub type Work<'u, T> = BoxFuture<'u, Result<T>>;
 
 trait Job: Send {
-    fn origin(&self) -> Origin;
+    fn origin(&self) -> &Origin;
     fn apply<'u>(&'u mut self, unit: &'u mut Unit<'_>) -> BoxFuture<'u, Result<()>>;
     /// Gives the caller its answer: what `apply` kept, or the batch's error.
     fn answer(&mut self, committed: Result<Receipt>);
@@ -59,8 +61,8 @@ where
     T: Send,
     F: for<'u, 't> Fn(&'u mut Unit<'t>) -> Work<'u, T> + Send + Sync,
 {
-    fn origin(&self) -> Origin {
-        self.origin.clone()
+    fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     fn apply<'u>(&'u mut self, unit: &'u mut Unit<'_>) -> BoxFuture<'u, Result<()>> {
@@ -123,6 +125,7 @@ impl Committer {
 }
 
 async fn lane(log: Log, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    log.guard().decided().await;
     let mut waiting = Vec::with_capacity(MAX_BATCH);
     while queue.recv_many(&mut waiting, MAX_BATCH).await > 0 {
         commit(&log, std::mem::take(&mut waiting)).await;
@@ -135,7 +138,9 @@ async fn commit(log: &Log, jobs: Vec<Box<dyn Job>>) {
     match done {
         Ok(receipt) => jobs.iter_mut().for_each(|job| job.answer(Ok(receipt.clone()))),
         // Nobody is there to commit to: trying each alone would only take longer to say so.
-        Err(error) if error.code == Code::Unavailable => jobs.iter_mut().for_each(|job| job.answer(Err(error.clone()))),
+        Err(error) if error.code == Code::Unavailable && error.reason != guard::WENT_BACK && error.reason != guard::UNPROVEN => {
+            jobs.iter_mut().for_each(|job| job.answer(Err(error.clone())))
+        }
         Err(_) if many => {
             for job in jobs {
                 alone(log, job).await;
@@ -178,18 +183,21 @@ fn is_conflict(error: &Error) -> bool {
 /// a write makes the whole attempt fail.
 async fn attempt(log: &Log, jobs: Vec<Box<dyn Job>>) -> (Vec<Box<dyn Job>>, Result<Receipt>) {
     kernel::failpoint::pass("unit.before_begin");
+    // One transaction, one scope: that of all its commands together.
+    let whose = Whose::many(jobs.iter().flat_map(|job| job.origin().organisations.iter().cloned()));
     let shared = Arc::new(Mutex::new(jobs));
-    let (shards, now) = (log.shards(), log.clock().now());
+    let now = log.clock().now();
     let done = log
         .db()
+        .of(whose)
         .transaction({
-            let shared = shared.clone();
+            let (shared, log) = (shared.clone(), log.clone());
             move |tx| {
                 Box::pin(async move {
                     let mut jobs = shared.lock().await;
-                    let mut unit = Unit::new(tx, shards, now, Origin::system("batch"));
+                    let mut unit = Unit::new(tx, log, now, Origin::system("batch"));
                     for job in jobs.iter_mut() {
-                        unit.origin = job.origin();
+                        unit.origin.clone_from(job.origin());
                         let mark = unit.mark();
                         if let Err(error) = job.apply(&mut unit).await
                             && !unit.back_to(&mark)
@@ -229,12 +237,12 @@ impl Finished {
             inner.timer_changes.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             inner.timers_changed.notify_one();
         }
-        for (shard, events) in self.appended {
+        for (shard, Added { previous, events }) in self.appended {
             if let Some(last) = events.last() {
                 receipt.positions.push((shard, last.position));
                 log.progress().committed(shard, last.position);
                 // Without a relay in this process nobody listens, which is fine.
-                let _ = inner.committed.send(crate::relay_driver::Committed { shard, events });
+                let _ = inner.committed.send(crate::relay_driver::Committed { shard, previous, events });
             }
         }
         for action in self.after {

@@ -1,7 +1,7 @@
 //! Does what the consumers of one source ask for: lets events take effect, together with the cursor, in one transaction;
 //! asks the source's log for what is missing; waits when something is away; sets poison aside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::committer::{finish, jitter};
 use crate::consumer::{Action, Checks, Consumer, Cursor, Input};
 use crate::dead_letter;
+use crate::effects::{Context, Task};
 use crate::lease::{FENCED, Leases};
 use crate::log::Log;
 use crate::unit::{Origin, Unit};
@@ -57,7 +58,8 @@ pub trait Handler: Send + Sync + 'static {
 
 /// The source's own log, asked by gRPC.
 pub trait Source: Send + Sync + 'static {
-    fn heads(&self) -> BoxFuture<'static, Result<Vec<Head>>>;
+    /// Where its shards stand. It is told how far this consumer has come, so that a log that went back learns of it.
+    fn heads(&self, cursors: Vec<proto::log::Cursor>) -> BoxFuture<'static, Result<Vec<Head>>>;
     fn read(&self, shard: u32, from: i64) -> BoxFuture<'static, Result<(Batch, Head)>>;
 }
 
@@ -69,15 +71,6 @@ struct Shard {
     pause: Duration,
     failures: u32,
     told: bool,
-}
-
-/// What `Action::Apply` asks of one shard.
-struct Task {
-    shard: u32,
-    epoch: i64,
-    stored: Cursor,
-    events: Vec<Envelope>,
-    cursor: Cursor,
 }
 
 struct Driver {
@@ -92,15 +85,30 @@ struct Driver {
     tasks: Vec<Task>,
     /// A cursor is not where this replica left it: another replica took over, or a commit succeeded whose answer was lost.
     stale: bool,
+    /// A shard has halted since heads were compared: the source shall hear of it at once.
+    tell: bool,
 }
 
 /// Consumes the log of `handler.source()` until `shutdown`.
 pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn Source>, leases: Leases, shutdown: CancellationToken) {
     let name = handler.source();
+    tokio::select! {
+        () = log.guard().decided() => {}
+        () = shutdown.cancelled() => return,
+    }
     let mut batches = bus.subscribe_log(name).await;
     let mut owned = leases.owned();
-    let mut driver =
-        Driver { log, handler, source, leases, shards: BTreeMap::new(), running: JoinSet::new(), tasks: Vec::new(), stale: false };
+    let mut driver = Driver {
+        log,
+        handler,
+        source,
+        leases,
+        shards: BTreeMap::new(),
+        running: JoinSet::new(),
+        tasks: Vec::new(),
+        stale: false,
+        tell: false,
+    };
     let mut compare = tokio::time::interval(COMPARE);
     compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut own = true;
@@ -139,6 +147,9 @@ pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn 
         while !driver.tasks.is_empty() {
             driver.apply_tasks().await;
         }
+        if std::mem::take(&mut driver.tell) {
+            compare.reset_immediately();
+        }
     }
     driver.store_cursors().await;
 }
@@ -151,11 +162,12 @@ impl Driver {
     /// Loads the cursors of the shards that this replica owns now.
     async fn own(&mut self, owned: &BTreeMap<u32, i64>) -> Result<()> {
         let source = self.name();
-        let heads = self.source.heads().await?;
+        let told = self.stored_cursors().await?;
+        let heads = self.source.heads(told.into_iter().map(|(shard, cursor)| self.told(shard, cursor)).collect()).await?;
         let from_head = self.handler.starts_at_head();
         let new: Vec<Head> = heads.clone();
         self.log
-            .db()
+            .machinery()
             .transaction(move |tx| {
                 Box::pin(async move {
                     for head in new {
@@ -171,20 +183,14 @@ impl Driver {
                 })
             })
             .await?;
-        let rows = self
-            .log
-            .db()
-            .rows("SELECT shard, incarnation, position, event_id FROM log_cursor WHERE source = $1 ORDER BY shard", args![source])
-            .await?;
+        let cursors = self.stored_cursors().await?;
         self.shards.clear();
         // Answers to the consumers that are gone must not reach the new ones.
         self.running = JoinSet::new();
         self.tasks.clear();
         self.stale = false;
         let mut positions = Vec::new();
-        for row in rows {
-            let shard = row.int(0)? as u32;
-            let cursor = Cursor { incarnation: row.text(1)?, position: row.int(2)?, event_id: row.text(3)? };
+        for (shard, cursor) in cursors {
             positions.push(cursor.position);
             self.log.progress().set_halted(source, shard, None);
             if let Some(epoch) = owned.get(&shard) {
@@ -198,6 +204,20 @@ impl Driver {
             self.feed(head.shard, Input::Head(head));
         }
         Ok(())
+    }
+
+    async fn stored_cursors(&self) -> Result<Vec<(u32, Cursor)>> {
+        let sql = "SELECT shard, incarnation, position, event_id FROM log_cursor WHERE source = $1 ORDER BY shard";
+        let rows = self.log.machinery().rows(sql, args![self.name()]).await?;
+        let cursor = |row: &store::Row| Ok(Cursor { incarnation: row.text(1)?, position: row.int(2)?, event_id: row.text(3)? });
+        rows.iter().map(|row| Ok((row.int(0)? as u32, cursor(row)?))).collect()
+    }
+
+    /// A cursor as the source is told of it.
+    fn told(&self, shard: u32, cursor: Cursor) -> proto::log::Cursor {
+        let Cursor { incarnation, position, event_id } = cursor;
+        let (consumer, source) = (self.log.service().to_owned(), self.name().to_owned());
+        proto::log::Cursor { consumer, source, shard, incarnation, position, event_id, halted: String::new() }
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -218,6 +238,7 @@ impl Driver {
         if let Some(halt) = state.consumer.halted() {
             if !state.told {
                 state.told = true;
+                self.tell = true;
                 self.log.progress().set_halted(self.handler.source(), shard, Some(halt.to_string()));
                 tracing::error!(service = self.log.service(), source = self.handler.source(), shard, "{halt}");
             }
@@ -247,7 +268,8 @@ impl Driver {
     }
 
     async fn compare(&mut self) {
-        match self.source.heads().await {
+        let cursors = self.shards.iter().map(|(shard, state)| self.told(*shard, state.consumer.cursor().clone())).collect();
+        match self.source.heads(cursors).await {
             Ok(heads) => heads.into_iter().for_each(|head| self.feed(head.shard, Input::Head(head))),
             Err(error) => tracing::debug!(source = self.name(), %error, "heads were not compared"),
         }
@@ -337,12 +359,13 @@ impl Driver {
         let key = poison.key.clone();
         let context = self.context();
         let log = self.log.clone();
-        let (shards, now) = (log.shards(), log.clock().now());
+        let (owned, now) = (log.clone(), log.clock().now());
         let finished = log
             .db()
+            .of(dead_letter::of_events(&task.events))
             .transaction(move |tx| {
                 Box::pin(async move {
-                    let mut unit = Unit::new(tx, shards, now, Origin::system("consumer"));
+                    let mut unit = Unit::new(tx, owned, now, Origin::system("consumer"));
                     context.effects(&mut unit, &alone, &AtomicUsize::new(0)).await?;
                     dead_letter::put(&mut unit, source, shard, &poison, &reason).await?;
                     finish(&mut unit).await
@@ -363,14 +386,15 @@ impl Driver {
     async fn transact(&self, tasks: Arc<Vec<Task>>) -> (Result<()>, usize) {
         kernel::failpoint::pass("consumer.before_apply");
         let at = Arc::new(AtomicUsize::new(0));
-        let (shards, now) = (self.log.shards(), self.log.clock().now());
+        let (log, now) = (self.log.clone(), self.log.clock().now());
         let (context, progress) = (self.context(), at.clone());
         let done = self
             .log
             .db()
+            .of(dead_letter::of_events(tasks.iter().flat_map(|task| &task.events)))
             .transaction(move |tx| {
                 Box::pin(async move {
-                    let mut unit = Unit::new(tx, shards, now, Origin::system("consumer"));
+                    let mut unit = Unit::new(tx, log, now, Origin::system("consumer"));
                     for task in tasks.iter() {
                         context.effects(&mut unit, task, &progress).await?;
                     }
@@ -431,64 +455,5 @@ impl Driver {
             Err(error) if error.reason == FENCED => self.stale = true,
             Err(error) => tracing::debug!(%error, "cursors were not stored"),
         }
-    }
-}
-
-/// What letting events take effect needs; owned, because a transaction runs in a task of its own.
-struct Context {
-    source: &'static str,
-    handler: Arc<dyn Handler>,
-    leases: Leases,
-}
-
-impl Context {
-    async fn effects(&self, unit: &mut Unit<'_>, task: &Task, at: &AtomicUsize) -> Result<()> {
-        self.leases.check(unit.tx, task.shard, task.epoch).await?;
-        let moved = unit
-            .tx
-            .exec(
-                "UPDATE log_cursor SET incarnation = $3, position = $4, event_id = $5 \
-                 WHERE source = $1 AND shard = $2 AND position = $6 AND event_id = $7 AND incarnation = $8",
-                args![
-                    self.source,
-                    task.shard,
-                    &task.cursor.incarnation,
-                    task.cursor.position,
-                    &task.cursor.event_id,
-                    task.stored.position,
-                    &task.stored.event_id,
-                    &task.stored.incarnation
-                ],
-            )
-            .await?;
-        if moved != 1 {
-            return Err(Error::new(
-                kernel::Code::Aborted,
-                FENCED,
-                format!("the cursor of shard {} is not where this replica left it", task.shard),
-            ));
-        }
-        // Read here, under the cursor's lock, so that a letter that is settled meanwhile parks nothing more.
-        let mut parked =
-            if task.events.is_empty() { BTreeSet::new() } else { dead_letter::parked_keys(unit, self.source, task.shard).await? };
-        for (index, event) in task.events.iter().enumerate() {
-            at.store(index, Ordering::Relaxed);
-            if !self.handler.wants(&event.r#type) {
-                continue;
-            }
-            if self.handler.erases(&event.r#type) && parked.remove(&event.key) {
-                // An erasure waits behind nothing, and takes what waits with it.
-                dead_letter::forget(unit, self.source, &event.key).await?;
-            }
-            if parked.contains(&event.key) {
-                dead_letter::put(unit, self.source, task.shard, event, "").await?;
-                continue;
-            }
-            unit.origin = Origin::event(event);
-            self.handler.apply(unit, event).await?;
-        }
-        // What fails from here on is no single event's fault.
-        at.store(usize::MAX, Ordering::Relaxed);
-        Ok(())
     }
 }

@@ -39,11 +39,11 @@ pub async fn forget_answers(log: &Log) -> Result<u64> {
     let mut gone = 0;
     loop {
         // Looked at first, because a transaction that deletes nothing would still hold others up.
-        if log.db().row("SELECT 1 FROM idempotency WHERE created_at < $1 LIMIT 1", args![before]).await?.is_none() {
+        if log.machinery().row("SELECT 1 FROM idempotency WHERE created_at < $1 LIMIT 1", args![before]).await?.is_none() {
             return Ok(gone);
         }
         gone += log
-            .db()
+            .machinery()
             .transaction(move |tx| {
                 Box::pin(async move {
                     tx.exec(
@@ -72,14 +72,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&format!("sqlite:{}", folder.path().display()), "test").await.unwrap();
         let clock = Clock::manual(Time::from_secs(1_800_000_000));
-        let log = Log::open(&Settings { service: "test", shards: 1 }, db, clock.clone(), &[]).await.unwrap();
+        let log = Log::open(&Settings { service: "test", shards: 1 }, db, clock.clone(), &store::Tables::NONE).await.unwrap();
         let committer = Committer::start(log.clone());
         let remember = async |number: usize| {
-            let request = proto::log::HeadsRequest { service: number.to_string() };
+            let request = proto::log::HeadsRequest { service: number.to_string(), ..Default::default() };
             let once = Once::new("visitor:v".to_owned(), "Test", &format!("request-{number}"), &request);
             let key = Id::new(clock.now()).to_string();
             committer
-                .run(&key.clone(), Origin::system("test"), move |unit| {
+                .run(&key.clone(), Origin::system("test").of("care"), move |unit| {
                     let (once, key, answer) = (once.clone(), key.clone(), request.clone());
                     Box::pin(async move { unit.remember_answer(&once, &key, &answer).await })
                 })
@@ -89,7 +89,7 @@ mod tests {
         for number in 0..3 {
             remember(number).await;
         }
-        let count = async || log.db().row("SELECT COUNT(*) FROM idempotency", args![]).await.unwrap().unwrap().int(0).unwrap();
+        let count = async || log.machinery().row("SELECT COUNT(*) FROM idempotency", args![]).await.unwrap().unwrap().int(0).unwrap();
         clock.advance_to(clock.now() + ANSWERS_KEPT);
         remember(3).await;
         assert_eq!(forget_answers(&log).await.unwrap(), 0, "seven days are not over");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kernel::id::key_hash;
 use kernel::{Error, Result};
-use store::{Db, Tx, args};
+use store::{Db, Tx, Whose, args};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -86,55 +86,61 @@ async fn keep(duty: Arc<str>, shards: u32, db: Db, replica: String, sender: watc
         }
     }
     let key = format!("{duty}/{replica}");
-    let _ = db.transaction(move |tx| Box::pin(async move { tx.exec("DELETE FROM replica WHERE id = $1", args![key]).await })).await;
+    let _ = db
+        .of(Whose::Log)
+        .transaction(move |tx| Box::pin(async move { tx.exec("DELETE FROM replica WHERE id = $1", args![key]).await }))
+        .await;
 }
 
 /// Writes one heartbeat and takes over what now falls to this replica.
 async fn beat(duty: &Arc<str>, shards: u32, db: &Db, replica: &str) -> Result<BTreeMap<u32, i64>> {
     let (duty, replica) = (duty.clone(), replica.to_owned());
-    db.transaction(move |tx| {
-        Box::pin(async move {
-            let me = format!("{duty}/{replica}");
-            tx.exec(
-                format!("INSERT INTO replica (id, beat_at) VALUES ($1, {NOW}) ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at"),
-                args![&me],
-            )
-            .await?;
-            let rows = tx
-                .rows(
-                    format!("SELECT id FROM replica WHERE id LIKE $1 AND beat_at > {NOW} - $2 ORDER BY id"),
-                    args![format!("{duty}/%"), DEAD_AFTER_MICROS],
+    db.of(Whose::Log)
+        .transaction(move |tx| {
+            Box::pin(async move {
+                let me = format!("{duty}/{replica}");
+                tx.exec(
+                    format!(
+                        "INSERT INTO replica (id, beat_at) VALUES ($1, {NOW}) ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at"
+                    ),
+                    args![&me],
                 )
                 .await?;
-            let alive = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>>>()?;
-            let rows = tx.rows("SELECT shard, owner, epoch FROM lease WHERE duty = $1", args![&*duty]).await?;
-            let mut leases = BTreeMap::new();
-            for row in rows {
-                leases.insert(row.int(0)? as u32, (row.text(1)?, row.int(2)?));
-            }
-            let mut owned = BTreeMap::new();
-            for shard in (0..shards).filter(|shard| owner(&duty, *shard, &alive) == Some(&me)) {
-                match leases.get(&shard) {
-                    Some((current, epoch)) if *current == me => {
-                        owned.insert(shard, *epoch);
-                    }
-                    _ => {
-                        let row = tx
-                            .row(
-                                "INSERT INTO lease (duty, shard, owner, epoch) VALUES ($1, $2, $3, 1) \
+                let rows = tx
+                    .rows(
+                        format!("SELECT id FROM replica WHERE id LIKE $1 AND beat_at > {NOW} - $2 ORDER BY id"),
+                        args![format!("{duty}/%"), DEAD_AFTER_MICROS],
+                    )
+                    .await?;
+                let alive = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>>>()?;
+                let rows = tx.rows("SELECT shard, owner, epoch FROM lease WHERE duty = $1", args![&*duty]).await?;
+                let mut leases = BTreeMap::new();
+                for row in rows {
+                    leases.insert(row.int(0)? as u32, (row.text(1)?, row.int(2)?));
+                }
+                let mut owned = BTreeMap::new();
+                for shard in (0..shards).filter(|shard| owner(&duty, *shard, &alive) == Some(&me)) {
+                    match leases.get(&shard) {
+                        Some((current, epoch)) if *current == me => {
+                            owned.insert(shard, *epoch);
+                        }
+                        _ => {
+                            let row = tx
+                                .row(
+                                    "INSERT INTO lease (duty, shard, owner, epoch) VALUES ($1, $2, $3, 1) \
                                  ON CONFLICT (duty, shard) DO UPDATE SET owner = excluded.owner, epoch = lease.epoch + 1 RETURNING epoch",
-                                args![&*duty, shard, &me],
-                            )
-                            .await?
-                            .ok_or_else(|| Error::internal("a lease was not written"))?;
-                        owned.insert(shard, row.int(0)?);
+                                    args![&*duty, shard, &me],
+                                )
+                                .await?
+                                .ok_or_else(|| Error::internal("a lease was not written"))?;
+                            owned.insert(shard, row.int(0)?);
+                        }
                     }
                 }
-            }
-            Ok(owned)
+                Ok(owned)
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Rendezvous hash: the replica with the highest hash for this shard; a replica that comes or goes moves only its own share.

@@ -6,7 +6,7 @@
 //!   Both are state machines without IO; [`relay_driver`] and [`consumer_driver`] do what they ask for, and the
 //!   simulation in `tests/simulation` plays them against loss, crashes and restores.
 //! - [`lease`]: which replica may work on which shard. [`timers`]: what happens at a time.
-//! - [`dead_letter`]: events that can never take effect. [`rejoin`]: a log that was restored from a backup.
+//! - [`dead_letter`]: events that can never take effect. [`guard`], [`rejoin`]: a log that was restored from a backup.
 //! - [`audit`]: seals that show whether an audit row was changed. [`housekeeping`]: what is kept for a while only.
 
 mod append;
@@ -15,6 +15,8 @@ pub mod committer;
 pub mod consumer;
 pub mod consumer_driver;
 pub mod dead_letter;
+mod effects;
+pub mod guard;
 pub mod housekeeping;
 pub mod lease;
 mod log;
@@ -30,5 +32,5 @@ pub mod unit;
 pub use committer::{Committer, Receipt};
 pub use consumer_driver::{Handler, Source};
 pub use log::{Log, Settings};
-pub use schema::MIGRATIONS;
+pub use schema::TABLES;
 pub use unit::{Origin, Scope, Unit};

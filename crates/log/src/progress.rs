@@ -28,6 +28,11 @@ impl Progress {
         self.0.heads.subscribe()
     }
 
+    /// The same of one shard.
+    pub(crate) fn head(&self, shard: u32) -> i64 {
+        self.0.heads.borrow().get(shard as usize).copied().unwrap_or(0)
+    }
+
     /// The last position of `source` that took effect, per shard; None if nothing of `source` is consumed here.
     pub fn cursors(&self, source: &str) -> Option<watch::Receiver<Vec<i64>>> {
         let cursors = self.0.cursors.read().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kernel::{Error, Result};
 use prost::Message;
 use proto::log::{Batch, Envelope, Head};
-use store::{Db, args};
+use store::{Db, Whose, args};
 
 /// Most events in one batch.
 pub const MAX_EVENTS: usize = 512;
@@ -19,7 +19,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Envelope> {
 /// Where each shard stands, by shard.
 pub async fn heads(db: &Db) -> Result<Vec<Head>> {
     let incarnations = incarnations(db).await?;
-    let rows = db.rows("SELECT shard, head, event_id FROM log_head ORDER BY shard", args![]).await?;
+    let rows = db.of(Whose::Log).rows("SELECT shard, head, event_id FROM log_head ORDER BY shard", args![]).await?;
     rows.iter()
         .map(|row| {
             let shard = row.int(0)? as u32;
@@ -44,7 +44,10 @@ struct Incarnation {
 }
 
 async fn incarnations(db: &Db) -> Result<BTreeMap<u32, Vec<Incarnation>>> {
-    let rows = db.rows("SELECT shard, incarnation, start, previous_end FROM log_incarnation ORDER BY shard, number", args![]).await?;
+    let rows = db
+        .of(Whose::Log)
+        .rows("SELECT shard, incarnation, start, previous_end FROM log_incarnation ORDER BY shard, number", args![])
+        .await?;
     let mut all: BTreeMap<u32, Vec<Incarnation>> = BTreeMap::new();
     for row in rows {
         let one = Incarnation { id: row.text(1)?, start: row.int(2)?, previous_end: row.int(3)? };
@@ -60,6 +63,7 @@ pub async fn read(db: &Db, service: &str, shard: u32, from: i64, limit: usize) -
     let limit = limit.clamp(1, MAX_EVENTS);
     // The event before it comes along: its id is what the batch is chained to.
     let rows = db
+        .of(Whose::Log)
         .rows(
             "SELECT position, event_id, envelope FROM event_log WHERE shard = $1 AND position >= $2 ORDER BY position LIMIT $3",
             args![shard, from - 1, (limit + 1) as i64],

@@ -7,7 +7,10 @@ use kernel::{Error, Id, Result};
 use proto::log::{Cursor, Orphans};
 use store::args;
 
+use crate::committer::finish;
+use crate::guard::{self, Phase};
 use crate::log::Log;
+use crate::unit::{Origin, Scope, Unit};
 
 /// Positions left empty between two incarnations.
 const VOID: i64 = 100_000;
@@ -20,19 +23,22 @@ pub struct Rejoined {
     pub orphans: Vec<Orphans>,
 }
 
-/// Starts a new incarnation of every shard above all `cursors`, which are those of every consumer of this log.
-pub async fn rejoin(log: &Log, cursors: Vec<Cursor>, dry_run: bool) -> Result<Rejoined> {
-    let incarnation = Id::new(log.clock().now()).to_string();
+/// Starts a new incarnation of every shard above all `cursors`, which are those of every consumer of this log. From then
+/// on a log that was refused takes events again. The audit row names the incarnation.
+pub async fn rejoin(log: &Log, cursors: Vec<Cursor>, dry_run: bool, origin: Origin) -> Result<Rejoined> {
+    let (now, owned) = (log.clock().now(), log.clone());
+    let id = Id::new(now);
+    let incarnation = id.to_string();
     let shards = log.shards();
     if let Some(cursor) = cursors.iter().find(|cursor| cursor.shard >= shards || cursor.source != log.service()) {
         return Err(Error::invalid("cursors", format!("hold shard {} of {}, which is not of this log", cursor.shard, cursor.source)));
     }
     let name = incarnation.clone();
-    let orphans = log
-        .db()
+    let (orphans, starts) = log
+        .machinery()
         .transaction(move |tx| {
             Box::pin(async move {
-                let mut orphans = Vec::new();
+                let (mut orphans, mut starts) = (Vec::new(), Vec::new());
                 for shard in 0..shards {
                     let row = tx
                         .row("SELECT head FROM log_head WHERE shard = $1 FOR UPDATE", args![shard])
@@ -76,11 +82,25 @@ pub async fn rejoin(log: &Log, cursors: Vec<Cursor>, dry_run: bool) -> Result<Re
                         args![shard, &name, start, end],
                     )
                     .await?;
-                    tx.exec("UPDATE log_head SET head = $2, event_id = NULL WHERE shard = $1", args![shard, start]).await?;
+                    tx.exec("UPDATE log_head SET head = $2, event_id = NULL, refused = NULL WHERE shard = $1", args![shard, start]).await?;
+                    starts.push((shard, start));
                 }
-                Ok(orphans)
+                if !dry_run {
+                    let mut unit = Unit::new(tx, owned, now, origin);
+                    unit.audit(id, &Scope::default());
+                    finish(&mut unit).await?;
+                }
+                Ok((orphans, starts))
             })
         })
         .await?;
+    for (shard, start) in starts {
+        log.progress().committed(shard, start);
+    }
+    if !dry_run {
+        // Every consumer has told its cursor, so that nothing is left to doubt.
+        log.guard().set(Phase::Open);
+        guard::refresh(log).await?;
+    }
     Ok(Rejoined { incarnation: if dry_run { String::new() } else { incarnation }, orphans })
 }

@@ -10,8 +10,8 @@ const MAX_READY: usize = 4 * MAX_EVENTS;
 /// What the relay learns.
 #[derive(Debug)]
 pub enum Input {
-    /// Events were committed, and here they are.
-    Committed(Vec<Envelope>),
+    /// Events were committed, and here they are, with the id of the event that the log holds before them.
+    Committed { previous: Option<String>, events: Vec<Envelope> },
     /// Something may have been committed: look.
     Bell,
     /// The log's answer to `Action::Load`.
@@ -81,7 +81,7 @@ impl Relay {
 
     pub fn on(&mut self, input: Input) -> Option<Action> {
         match input {
-            Input::Committed(events) => self.committed(events),
+            Input::Committed { previous, events } => self.committed(previous, events),
             Input::Bell => self.look = true,
             Input::Loaded(batch) => {
                 self.busy = Busy::No;
@@ -112,13 +112,17 @@ impl Relay {
         self.next()
     }
 
-    fn committed(&mut self, events: Vec<Envelope>) {
+    fn committed(&mut self, previous: Option<String>, events: Vec<Envelope>) {
         let end = match self.busy {
             Busy::Publishing(end) => end,
             Busy::No | Busy::Loading => self.published,
         };
-        let end = self.ready.last().map_or(end, |last| last.position);
-        let follows = events.first().is_some_and(|first| first.position == end + 1);
+        let (end, id) = match self.ready.last() {
+            Some(last) => (last.position, Some(&last.event_id)),
+            None => (end, self.last_event_id.as_ref()),
+        };
+        // A failover may have lost what was published and filled its positions anew: the position alone says nothing.
+        let follows = events.first().is_some_and(|first| first.position == end + 1) && previous.as_ref() == id;
         // Only a relay that knows the event before can chain a batch without asking the log.
         if follows && !self.look && self.busy != Busy::Loading && self.last_event_id.is_some() && self.ready.len() < MAX_READY {
             self.ready.extend(events);

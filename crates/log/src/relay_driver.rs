@@ -22,6 +22,8 @@ use crate::relay::{Action, Input, Relay, message_id};
 #[derive(Debug)]
 pub struct Committed {
     pub shard: u32,
+    /// Id of the event that the log holds before them.
+    pub previous: Option<String>,
     pub events: Vec<Envelope>,
 }
 
@@ -40,6 +42,11 @@ struct Shard {
 
 /// Relays this log's shards until `shutdown`, then once more what is left.
 pub async fn run(log: Log, bus: Bus, leases: Leases, shutdown: CancellationToken) {
+    tokio::select! {
+        // What the bus stores last is evidence until then: an older batch, published again, would hide it.
+        () = log.guard().opened() => {}
+        () = shutdown.cancelled() => return,
+    }
     let inbox = log.inner().relay_inbox.lock().ok().and_then(|mut inbox| inbox.take());
     let Some(mut inbox) = inbox else {
         tracing::error!(service = log.service(), "a second relay was started; it does nothing");
@@ -59,7 +66,7 @@ pub async fn run(log: Log, bus: Bus, leases: Leases, shutdown: CancellationToken
         tokio::select! {
             Some(committed) = inbox.recv() => {
                 if shards.contains_key(&committed.shard) {
-                    inputs.push((committed.shard, Input::Committed(committed.events)));
+                    inputs.push((committed.shard, Input::Committed { previous: committed.previous, events: committed.events }));
                 } else {
                     bus.publish_live(&bell, committed.shard.to_string().into()).await;
                 }
@@ -107,7 +114,7 @@ async fn next_bell(bells: &mut Option<bus::LiveStream>) -> Option<bus::Live> {
 /// Takes on the shards that fell to this replica and lets go of the others.
 async fn own(log: &Log, owned: &BTreeMap<u32, i64>, shards: &mut BTreeMap<u32, Shard>) {
     shards.retain(|shard, _| owned.contains_key(shard));
-    let positions = log.db().rows("SELECT shard, position FROM log_relay", args![]).await.unwrap_or_default();
+    let positions = log.machinery().rows("SELECT shard, position FROM log_relay", args![]).await.unwrap_or_default();
     let positions: BTreeMap<u32, i64> = positions.iter().filter_map(|row| Some((row.int(0).ok()? as u32, row.int(1).ok()?))).collect();
     for shard in owned.keys() {
         // Without the stored position everything is published again, which is slow and harmless.
@@ -131,7 +138,7 @@ async fn store_positions(log: &Log, shards: &mut BTreeMap<u32, Shard>) {
     }
     let rows = moved.clone();
     let done = log
-        .db()
+        .machinery()
         .transaction(move |tx| {
             Box::pin(async move {
                 for (shard, position) in rows {

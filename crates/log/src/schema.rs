@@ -1,12 +1,84 @@
 //! The tables that every service's database has beside its own.
 
-use store::Migration;
+use store::{Migration, Tables};
 
-/// Applied before the service's own migrations.
-pub const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "log_0001",
-        sql: "
+/// Made before the service's own tables.
+pub const TABLES: Tables = Tables {
+    steps: MIGRATIONS,
+    shared: &[
+        ("log_head", "how far each shard is; no content"),
+        ("log_incarnation", "lives of the shards; no content"),
+        ("log_relay", "how far each shard is published; no content"),
+        ("log_cursor", "how far others' logs have taken effect; no content"),
+        ("replica", "which processes live"),
+        ("lease", "which process works on which shard"),
+        ("audit_seal", "salted hashes, one chain per shard across organisations"),
+        ("region_part", "the description of the region, which every process reads as a whole; nothing of any visitor"),
+        ("region_drift", "leaders' changes to that description, which every process reads as a whole too"),
+    ],
+    crossing: &[
+        ("log_head", "SELECT, INSERT, UPDATE", "shards are made, compared and sealed; a log rejoins"),
+        ("log_incarnation", "SELECT, INSERT", "the same"),
+        ("log_relay", "SELECT, INSERT, UPDATE", "the relay keeps its place"),
+        ("log_cursor", "SELECT, INSERT, UPDATE", "consumers begin, and say where they are"),
+        ("replica", "SELECT, INSERT, UPDATE, DELETE", "heartbeats"),
+        ("lease", "SELECT, INSERT, UPDATE", "takeovers"),
+        ("audit_seal", "SELECT, INSERT", "the sealer"),
+        ("region_part", "SELECT", "the organisations there are"),
+        ("region_drift", "SELECT", "what their leaders changed"),
+        ("event_log", "SELECT", "relay and backfill give events to services, which keep organisations apart in turn"),
+        ("audit_log", "SELECT, INSERT", "the sealer chains rows in the order of their positions; a rejoin is logged where it happens"),
+        ("dead_letter", "SELECT", "operators list what stands still; whose it is is not known before it is read"),
+        ("timer", "SELECT", "what is due next, whoever it belongs to; it fires as its organisation's"),
+        ("idempotency", "SELECT, DELETE", "housekeeping forgets answers after seven days"),
+    ],
+};
+
+const MIGRATIONS: &[Migration] = &[FIRST, GUARD, ORGANISATIONS, DRIFT];
+
+/// What the relay and the guard read with every commit: they cost nothing in the row that is written anyway.
+const GUARD: Migration = Migration {
+    name: "log_0002",
+    sql: "
+-- The event before those that the last commit added; NULL at the start of an incarnation.
+ALTER TABLE log_head ADD COLUMN previous_event_id UUID;
+-- Why no events may be added until the log has rejoined; NULL: they may.
+ALTER TABLE log_head ADD COLUMN refused TEXT;
+",
+};
+
+/// Whose a timer, a kept answer and a dead letter are. Those from before go by the audit rows of what they are about; where there is
+/// none it stays empty.
+const ORGANISATIONS: Migration = Migration {
+    name: "log_organisations",
+    sql: "
+ALTER TABLE timer ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead_letter ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+ALTER TABLE idempotency ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE timer SET organisation = COALESCE((SELECT MAX(a.organisation) FROM audit_log a WHERE a.key = timer.key), '');
+UPDATE idempotency SET organisation = COALESCE((SELECT MAX(a.organisation) FROM audit_log a WHERE a.key = idempotency.key), '');
+",
+};
+
+/// What leaders changed beside the description. Intake has them; the other services follow.
+const DRIFT: Migration = Migration {
+    name: "region_drift_0001",
+    sql: "
+CREATE TABLE region_drift (
+    organisation TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    item TEXT NOT NULL,
+    body TEXT NOT NULL,
+    set_by TEXT NOT NULL,
+    set_at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, kind, item)
+);
+",
+};
+
+const FIRST: Migration = Migration {
+    name: "log_0001",
+    sql: "
 -- One row per shard: the shard count is fixed when the database is first migrated.
 -- The row stays locked until commit, so that positions have no gaps and their order is commit order.
 CREATE TABLE log_head (
@@ -122,20 +194,4 @@ CREATE TABLE region_part (
     body TEXT NOT NULL
 );
 ",
-    },
-    Migration {
-        name: "region_drift_0001",
-        sql: "
--- What leaders changed beside the description. Intake has them; the other services follow.
-CREATE TABLE region_drift (
-    organisation TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    item TEXT NOT NULL,
-    body TEXT NOT NULL,
-    set_by TEXT NOT NULL,
-    set_at BIGINT NOT NULL,
-    PRIMARY KEY (organisation, kind, item)
-);
-",
-    },
-];
+};

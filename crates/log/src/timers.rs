@@ -83,11 +83,11 @@ impl Timers {
             let rows = self
                 .committer
                 .log()
-                .db()
-                .rows("SELECT kind, key, due_at FROM timer WHERE due_at <= $1 ORDER BY due_at LIMIT $2", args![now, BATCH])
+                .machinery()
+                .rows("SELECT kind, key, due_at, organisation FROM timer WHERE due_at <= $1 ORDER BY due_at LIMIT $2", args![now, BATCH])
                 .await?;
             if rows.is_empty() {
-                let row = self.committer.log().db().row("SELECT MIN(due_at) FROM timer", args![]).await?;
+                let row = self.committer.log().machinery().row("SELECT MIN(due_at) FROM timer", args![]).await?;
                 let next = row.map(|row| row.opt_time(0)).transpose()?.flatten().unwrap_or(Time::MAX);
                 if next > now {
                     self.standing.send_replace(Standing { next, changes });
@@ -95,19 +95,29 @@ impl Timers {
                 }
                 continue;
             }
-            let due = rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.time(2)?))).collect::<Result<Vec<_>>>()?;
-            let fired = futures::future::join_all(due.into_iter().map(|(kind, key, due)| self.fire_one(kind, key, due))).await;
+            let due = rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.time(2)?, row.text(3)?))).collect::<Result<Vec<_>>>()?;
+            let fired = futures::future::join_all(due.into_iter().map(|(kind, key, due, of)| self.fire_one(kind, key, due, of))).await;
             for done in fired {
                 done?;
             }
         }
     }
 
-    async fn fire_one(&self, kind: String, key: String, due: Time) -> Result<()> {
+    /// Every organisation that the service knows.
+    async fn organisations(&self) -> Result<Vec<String>> {
+        let rows = self.committer.log().machinery().rows("SELECT organisation FROM region_part", args![]).await?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+
+    async fn fire_one(&self, kind: String, key: String, due: Time, organisation: String) -> Result<()> {
         let id: Id = key.parse().map_err(|_| Error::internal(format!("the timer {kind} has the key {key}, which is no id")))?;
         let fire = self.fire.clone();
         let lane = key.clone();
-        let origin = Origin::system(format!("timer {kind}"));
+        let mut origin = Origin::system(format!("timer {kind}")).of(&organisation);
+        if organisation.is_empty() {
+            // Set before timers knew whose they are: it may be anybody's.
+            origin.organisations.extend(self.organisations().await?);
+        }
         self.committer
             .run(&lane, origin, move |unit| {
                 let (fire, kind, key) = (fire.clone(), kind.clone(), key.clone());

@@ -8,12 +8,16 @@ use proto::log::{ActorKind, Envelope};
 use sha2::{Digest, Sha256};
 use store::{Tx, args};
 
+use crate::log::Log;
+
 /// Largest payload of one event. A batch on the bus holds 256 KiB, and an event must fit with its envelope.
 pub const MAX_PAYLOAD: usize = 128 * 1024;
 
 /// Who makes something happen, and why.
 #[derive(Clone, Debug)]
 pub struct Origin {
+    /// Whose rows the command may touch: almost always one organisation's.
+    pub organisations: Vec<String>,
     pub actor: ActorKind,
     /// `worker`, `visitor`, `integrator`, `service`, …, for the audit row.
     pub principal_kind: &'static str,
@@ -25,9 +29,10 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Samtal itself, because of `action`.
+    /// Samtal itself, because of `action`; whose rows it may touch is still to be said with [`Origin::of`].
     pub fn system(action: impl Into<String>) -> Self {
         Self {
+            organisations: Vec::new(),
             actor: ActorKind::System,
             principal_kind: "system",
             principal_id: String::new(),
@@ -39,7 +44,25 @@ impl Origin {
 
     /// Samtal itself, because of `event`.
     pub fn event(event: &Envelope) -> Self {
-        Self { causation_id: event.event_id.clone(), traceparent: event.traceparent.clone(), ..Self::system(event.r#type.clone()) }
+        Self {
+            causation_id: event.event_id.clone(),
+            traceparent: event.traceparent.clone(),
+            ..Self::system(event.r#type.clone()).of(&event.organisation_id)
+        }
+    }
+
+    /// The same, touching rows of this organisation only. The empty name is the region itself.
+    pub fn of(self, organisation: &str) -> Self {
+        Self { organisations: vec![organisation.to_owned()], ..self }
+    }
+
+    /// The organisation to which what is written beside the command belongs. Empty for a timer from before they knew theirs.
+    pub fn organisation(&self) -> Result<&str> {
+        match self.organisations.as_slice() {
+            [] => Err(Error::internal(format!("{} does not say whose rows it touches", self.action))),
+            [one] => Ok(one),
+            _ => Ok(""),
+        }
     }
 }
 
@@ -83,7 +106,7 @@ pub struct Unit<'t> {
     /// Business time of the batch.
     pub now: Time,
     pub origin: Origin,
-    pub(crate) shards: u32,
+    pub(crate) log: Log,
     pub(crate) events: Vec<(u32, Envelope)>,
     pub(crate) audits: Vec<(u32, Audit)>,
     pub(crate) timers_changed: bool,
@@ -99,8 +122,8 @@ pub(crate) struct Mark {
 }
 
 impl<'t> Unit<'t> {
-    pub(crate) fn new(tx: &'t mut Tx, shards: u32, now: Time, origin: Origin) -> Self {
-        Self { tx, now, origin, shards, events: Vec::new(), audits: Vec::new(), timers_changed: false, after: Vec::new() }
+    pub(crate) fn new(tx: &'t mut Tx, log: Log, now: Time, origin: Origin) -> Self {
+        Self { tx, now, origin, log, events: Vec::new(), audits: Vec::new(), timers_changed: false, after: Vec::new() }
     }
 
     pub(crate) fn mark(&self) -> Mark {
@@ -137,24 +160,26 @@ impl<'t> Unit<'t> {
             key,
             ..Envelope::default()
         };
-        self.events.push((shard_of(&envelope.key, self.shards), envelope));
+        self.events.push((shard_of(&envelope.key, self.log.shards()), envelope));
         Ok(())
     }
 
     /// Records that the caller accessed or changed `key`, in the same commit.
     pub fn audit(&mut self, key: Id, scope: &Scope) {
         let key = key.to_string();
-        let shard = shard_of(&key, self.shards);
+        let shard = shard_of(&key, self.log.shards());
         self.audits.push((shard, Audit { origin: self.origin.clone(), scope: scope.clone(), key }));
     }
 
     /// Asks for the timer `kind` of `key` at `due`, in place of an earlier one of the same kind.
     pub async fn set_timer(&mut self, kind: &'static str, key: Id, due: Time) -> Result<()> {
         self.timers_changed = true;
+        let organisation = self.origin.organisation()?;
         self.tx
             .exec(
-                "INSERT INTO timer (kind, key, due_at) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET due_at = excluded.due_at",
-                args![kind, key.to_string(), due],
+                "INSERT INTO timer (kind, key, due_at, organisation) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (kind, key) DO UPDATE SET due_at = excluded.due_at",
+                args![kind, key.to_string(), due, organisation],
             )
             .await?;
         Ok(())
@@ -187,8 +212,18 @@ impl<'t> Unit<'t> {
         }
         self.tx
             .exec(
-                "INSERT INTO idempotency (principal, method, request_id, fingerprint, answer, key, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7)",
-                args![&once.principal, once.method, &once.request_id, once.fingerprint.clone(), answer.encode_to_vec(), key, self.now],
+                "INSERT INTO idempotency (principal, method, request_id, fingerprint, answer, key, created_at, organisation) \
+                 VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
+                args![
+                    &once.principal,
+                    once.method,
+                    &once.request_id,
+                    once.fingerprint.clone(),
+                    answer.encode_to_vec(),
+                    key,
+                    self.now,
+                    self.origin.organisation()?
+                ],
             )
             .await?;
         Ok(())
@@ -232,7 +267,7 @@ impl<'t> Unit<'t> {
 const KEPT: &str = "SELECT fingerprint, answer FROM idempotency WHERE principal = $1 AND method = $2 AND request_id = $3";
 
 /// The answer that was given to this request before, if it was and is committed; for what must be known before a unit begins.
-pub async fn kept_answer<M: prost::Message + Default>(db: &store::Db, once: &Once) -> Result<Option<M>> {
+pub async fn kept_answer<M: prost::Message + Default>(db: store::Scoped, once: &Once) -> Result<Option<M>> {
     if once.request_id.is_empty() {
         return Ok(None);
     }

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use auth::{Principal, Secret, token_hash};
+use auth::{Principal, Role, Secret, token_hash};
 use futures::future::BoxFuture;
 use kernel::error::Code;
 use kernel::{Clock, Error, Result};
+
+use crate::Caller;
 
 /// Who keeps the tokens: intake's own table, or intake by gRPC. Answers None for an unknown, ended or revoked token.
 pub type Introspect = Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<Option<Principal>>> + Send + Sync>;
@@ -17,6 +19,8 @@ pub const OPERATOR: &str = "operator";
 
 /// How long an answer is believed: a revoked token ends everywhere within this and the check of streams.
 const BELIEVED: Duration = Duration::from_secs(2);
+/// How often a stream's token is asked about again. With [`BELIEVED`], a revoked one ends its streams within 5 s.
+const AGAIN: Duration = Duration::from_millis(2500);
 /// Answers that are kept; beyond it all are forgotten and asked for anew.
 const MAX_KEPT: usize = 50_000;
 
@@ -72,6 +76,26 @@ impl Authenticator {
             }
         };
         principal.ok_or_else(unauthenticated)
+    }
+
+    /// For streams: returns once the caller's token says nothing any more, with the error to end the stream with. Not being able
+    /// to ask is no reason to cut somebody off. A service's own token was checked by its signature.
+    pub async fn ended(&self, caller: &Caller) -> Error {
+        let signed = matches!(caller.role(), Role::Service | Role::Operator);
+        if signed || caller.token_hash.is_empty() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(AGAIN).await;
+            match self.holder(caller.token_hash.clone()).await {
+                Err(error) if !error.is_transient() => return error,
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.0.secret
     }
 }
 

@@ -7,6 +7,8 @@ use log::unit::Once;
 use log::{Origin, Receipt};
 use proto::log::ActorKind;
 
+use crate::position::Reached;
+
 /// The authenticated caller of one RPC.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -47,7 +49,8 @@ impl Caller {
         self.principal.role
     }
 
-    /// Who makes something happen, for events and audit rows.
+    /// Who makes something happen, for events and audit rows, touching rows of the caller's organisation. A caller that
+    /// belongs to none touches nothing until [`Origin::of`] says whose rows are meant.
     pub fn origin(&self) -> Origin {
         let actor = match self.principal.role {
             Role::Anonymous | Role::Visitor => ActorKind::Visitor,
@@ -55,7 +58,9 @@ impl Caller {
             Role::Integrator => ActorKind::Integrator,
             Role::Operator | Role::Service => ActorKind::System,
         };
+        let own = &self.principal.organisation;
         Origin {
+            organisations: if own.is_empty() { Vec::new() } else { vec![own.clone()] },
             actor,
             principal_kind: self.principal.role.code(),
             principal_id: self.principal.id.clone(),
@@ -78,13 +83,11 @@ pub(crate) fn denied() -> Error {
     Error::new(Code::PermissionDenied, "NOT_ALLOWED", "this caller may not do that")
 }
 
-/// An answer with the position token of what it committed.
+/// An answer that says how far the log had come with what it committed; see [`Reached`].
 pub fn reply<T>(service: &'static str, message: T, receipt: &Receipt) -> tonic::Response<T> {
     let mut response = tonic::Response::new(message);
-    if !receipt.positions.is_empty()
-        && let Ok(token) = crate::position::encode(service, &receipt.positions).parse()
-    {
-        response.metadata_mut().insert(crate::position::ANSWER, token);
+    if !receipt.positions.is_empty() {
+        response.extensions_mut().insert(Reached { service, positions: receipt.positions.clone() });
     }
     response
 }

@@ -17,7 +17,9 @@ use tracing::Instrument;
 
 use crate::authenticate::Authenticator;
 use crate::caller::{Caller, denied};
+use crate::position::Reached;
 use crate::status::status;
+use crate::whence::{self, Whence};
 
 /// A call without a deadline gets this one.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -80,7 +82,7 @@ where
                 let limit = deadline(request.headers());
                 let served = async {
                     match gate.enter(&mut request).await {
-                        Ok(()) => inner.call(request).await.map(oversize),
+                        Ok(()) => inner.call(request).await.map(|response| gate.leave(oversize(response))),
                         Err(error) => Ok(status(error).into_http()),
                     }
                 };
@@ -111,7 +113,8 @@ impl GateLayer {
         let Some((rpc, _)) = policy::POLICY.iter().find(|(rpc, _)| *rpc == path) else { return Ok(()) };
         let headers = request.headers();
         let (authorization, after) = (header(headers, "authorization"), header(headers, crate::position::ASK));
-        let (principal, token_hash) = match authorization.as_str() {
+        let visitor_address = header(headers, whence::VISITOR_ADDRESS);
+        let (mut principal, mut token_hash) = match authorization.as_str() {
             "" => (Principal::anonymous(), Vec::new()),
             value => {
                 let token = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")).ok_or_else(|| {
@@ -120,6 +123,12 @@ impl GateLayer {
                 (self.authenticator.bearer(token).await?, auth::token_hash(token))
             }
         };
+        let mut address = whence::peer(request.extensions());
+        if principal.role == auth::Role::Service && principal.id == whence::GATEWAY && !visitor_address.is_empty() {
+            // The gateway says for whom it calls: somebody without a token, at that address. From others it means nothing.
+            address = Some(whence::parse(&visitor_address)?);
+            (principal, token_hash) = (Principal::anonymous(), Vec::new());
+        }
         if policy::reach(&principal, rpc).is_none() {
             return Err(match principal.role {
                 auth::Role::Anonymous => {
@@ -132,11 +141,26 @@ impl GateLayer {
             let service = path.split('.').nth(1).unwrap_or_default();
             // Access and the log's own RPCs have no projection of their own.
             if let Some(log) = self.logs.get(service) {
-                crate::position::wait(log, &after).await?;
+                crate::position::wait(log, self.authenticator.secret(), &after).await?;
             }
         }
+        request.extensions_mut().insert(Whence::of(self.authenticator.secret(), address));
         request.extensions_mut().insert(Caller { principal, rpc, traceparent: telemetry::traceparent(), token_hash });
         Ok(())
+    }
+
+    /// Tells the caller how far the log has come, if the handler has said so.
+    fn leave(&self, mut response: http::Response<Body>) -> http::Response<Body> {
+        let token = response.extensions().get::<Reached>().map(|reached| reached.token(self.authenticator.secret()));
+        match token.map(|token| token.map(http::HeaderValue::try_from)) {
+            Some(Ok(Ok(token))) => {
+                response.headers_mut().insert(crate::position::ANSWER, token);
+            }
+            // What was done is done; the caller only cannot wait for it elsewhere.
+            Some(Ok(Err(_)) | Err(_)) => tracing::warn!("an answer went without its position token"),
+            None => {}
+        }
+        response
     }
 }
 

@@ -4,15 +4,18 @@
 //! - [`gate`]: a layer in front of all handlers: token, role, deadline, position tokens.
 //! - [`caller`]: what a handler learns of its caller, and the check of a thing's owner.
 //! - [`status`]: the one place where errors become gRPC statuses.
-//! - [`position`]: opaque tokens that name how far a log had come.
+//! - [`position`]: sealed tokens that name how far a log had come.
+//! - [`whence`]: where a caller without a name comes from, for limits.
 
 pub mod authenticate;
 pub mod caller;
 pub mod gate;
 pub mod position;
 pub mod status;
+pub mod whence;
 
 pub use authenticate::{Authenticator, Introspect};
 pub use caller::{Caller, caller};
 pub use gate::GateLayer;
 pub use status::{Answer, status};
+pub use whence::{Whence, whence};

@@ -5,7 +5,7 @@ use kernel::{Error, Id, Result};
 use log::{Scope, Unit};
 use proto::log::Envelope;
 use proto::{Event, intake, routing};
-use store::{Db, Migration, Row, args};
+use store::{Migration, Row, Scoped, args};
 
 /// To be listed among the service's own migrations.
 pub const MIGRATION: Migration = Migration {
@@ -72,7 +72,7 @@ const SELECT: &str =
 const SELECT_LOCKED: &str = "SELECT case_id, organisation, clinic, entry_point, visitor, holder, language, practice, closed FROM case_facts WHERE case_id = $1 FOR UPDATE";
 
 /// The facts of a case; NOT_FOUND if there is none.
-pub async fn load(db: &Db, case: Id) -> Result<Facts> {
+pub async fn load(db: &Scoped, case: Id) -> Result<Facts> {
     let row = db.row(SELECT, args![case]).await?.ok_or_else(|| Error::not_found("case"))?;
     Facts::from(&row)
 }

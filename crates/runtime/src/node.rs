@@ -1,15 +1,19 @@
 //! One service in a process.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kernel::{Clock, Result, Time};
+use auth::Role;
+use kernel::{Clock, Id, Result, Time};
 use log::lease::Leases;
 use log::timers::{Fire, Standing, Timers};
-use log::{Committer, Handler, Log, Origin, Receipt, Unit};
+use log::{Committer, Handler, Log, Origin, Receipt, Scope, Unit};
 use proto::config::ListDriftRequest;
 use proto::config::config_service_client::ConfigServiceClient;
 use region::Drift;
 use region::drift::Kind;
+use rpc::Caller;
+use store::{Scoped, Whose};
 use tokio::sync::watch;
 
 use crate::services::source::PeerSource;
@@ -47,6 +51,22 @@ impl Node {
         self.log.db()
     }
 
+    /// The database as far as a caller may look: their own organisation's rows; every organisation's for operators and
+    /// services, whom the policy table lets reach the region.
+    pub fn of(&self, caller: &Caller) -> Scoped {
+        let own = &caller.principal.organisation;
+        self.db().of(match caller.role() {
+            Role::Operator | Role::Service => self.everybody(),
+            _ if own.is_empty() => Whose::Of(Vec::new()),
+            _ => Whose::from(own),
+        })
+    }
+
+    /// Every organisation of the region.
+    pub fn everybody(&self) -> Whose {
+        Whose::many(self.region.get().organisations.iter().map(|organisation| organisation.id.clone()))
+    }
+
     pub fn bus(&self) -> &bus::Bus {
         &self.platform.bus
     }
@@ -57,12 +77,42 @@ impl Node {
     }
 
     /// Runs `work` for the aggregate `key` and commits it; see [`Committer::run`].
-    pub async fn commit<T, F>(&self, key: kernel::Id, origin: Origin, work: F) -> Result<(T, Receipt)>
+    pub async fn commit<T, F>(&self, key: Id, origin: Origin, work: F) -> Result<(T, Receipt)>
     where
         T: Send + 'static,
         F: for<'u, 't> Fn(&'u mut Unit<'t>) -> log::committer::Work<'u, T> + Send + Sync + 'static,
     {
         self.committer.run(&key.to_string(), origin, work).await
+    }
+
+    /// Writes the access log's rows of a read: what is shown to the caller, each thing by its own id, so that the extract of one
+    /// case can be made. To be awaited before the answer is given: a read that cannot be recorded fails.
+    pub async fn log_read(&self, caller: &Caller, shown: Vec<(Id, Scope)>) -> Result<()> {
+        self.log_read_as(caller, caller.rpc.to_owned(), shown).await
+    }
+
+    /// The same for a read that says more of itself than the name of the RPC, such as why it was made.
+    pub async fn log_read_as(&self, caller: &Caller, action: String, shown: Vec<(Id, Scope)>) -> Result<()> {
+        let Some((first, _)) = shown.first() else { return Ok(()) };
+        // A service that reads for somebody has no organisation of its own: the rows belong to what is shown.
+        let organisations: BTreeSet<String> = shown.iter().map(|(_, scope)| scope.organisation.clone()).collect();
+        let origin = Origin { action, organisations: organisations.into_iter().collect(), ..caller.origin() };
+        let (key, shown) = (*first, Arc::new(shown));
+        self.commit(key, origin, move |unit| {
+            let shown = shown.clone();
+            Box::pin(async move {
+                shown.iter().for_each(|(key, scope)| unit.audit(*key, scope));
+                Ok(())
+            })
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The thing under which a look at many of the caller's organisation is recorded.
+    pub fn many(caller: &Caller) -> (Id, Scope) {
+        let organisation = caller.principal.organisation.clone();
+        (Id::derived(&[b"list", organisation.as_bytes()]), Scope { organisation, ..Scope::default() })
     }
 
     fn leases(&self, duty: &str, shards: u32) -> Leases {
@@ -73,6 +123,7 @@ impl Node {
     }
 
     pub(crate) async fn start(&self) {
+        self.platform.tasks.spawn(crate::guard::run(self.clone()));
         let leases = self.leases("relay", self.log.shards());
         let relay = log::relay_driver::run(self.log.clone(), self.platform.bus.clone(), leases, self.platform.shutdown.clone());
         self.platform.tasks.spawn(relay);
@@ -83,7 +134,7 @@ impl Node {
             self.platform.tasks.spawn(follow_drift(self.clone()));
         }
         if self.platform.replica.is_some() {
-            self.platform.tasks.spawn(self.region.clone().follow(self.log.db().clone(), self.platform.shutdown.clone()));
+            self.platform.tasks.spawn(self.region.clone().follow(self.log.machinery(), self.platform.shutdown.clone()));
             self.platform.tasks.spawn(follow_clock(self.clone()));
         }
     }

@@ -1,6 +1,6 @@
 //! The other services, by gRPC.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Peers {
     channels: BTreeMap<String, Channel>,
+    /// Those that are served by this process.
+    here: BTreeSet<String>,
     secret: Secret,
     clock: Clock,
     authenticator: Authenticator,
@@ -49,7 +51,21 @@ impl Peers {
         let introduce = Introduce { me: "gate", secret: secret.clone(), clock: clock.clone() };
         let intake = channels.get("intake").map(|channel| InterceptedService::new(channel.clone(), introduce));
         let authenticator = Authenticator::new(secret.clone(), clock.clone(), Arc::new(move |hash| introspect(intake.clone(), hash)));
-        Ok(Self { channels, secret, clock, authenticator })
+        Ok(Self { channels, here: BTreeSet::new(), secret, clock, authenticator })
+    }
+
+    /// Says which of them this process itself serves: they are sure to answer in the end.
+    pub fn with_here(mut self, services: &[&str]) -> Self {
+        self.here = services.iter().map(|service| (*service).to_owned()).collect();
+        self
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.channels.keys().map(String::as_str)
+    }
+
+    pub fn is_here(&self, service: &str) -> bool {
+        self.here.contains(service)
     }
 
     /// Tells who bears a token: intake keeps them.
@@ -57,14 +73,17 @@ impl Peers {
         self.authenticator.clone()
     }
 
-    /// The channel to `service`, on behalf of `me`.
-    pub fn channel(&self, me: &'static str, service: &str) -> Result<Peer> {
-        let channel = self
-            .channels
+    /// The channel to `service` without a word about who calls, for callers that bring somebody's token.
+    pub fn plain(&self, service: &str) -> Result<Channel> {
+        self.channels
             .get(service)
             .cloned()
-            .ok_or_else(|| Error::invalid(format!("peers.{service}"), "is not set; say where that service answers"))?;
-        Ok(InterceptedService::new(channel, Introduce { me, secret: self.secret.clone(), clock: self.clock.clone() }))
+            .ok_or_else(|| Error::invalid(format!("peers.{service}"), "is not set; say where that service answers"))
+    }
+
+    /// The channel to `service`, on behalf of `me`.
+    pub fn channel(&self, me: &'static str, service: &str) -> Result<Peer> {
+        Ok(InterceptedService::new(self.plain(service)?, Introduce { me, secret: self.secret.clone(), clock: self.clock.clone() }))
     }
 }
 

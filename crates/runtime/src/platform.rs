@@ -5,7 +5,7 @@ use bus::Bus;
 use ephemeral::Ephemeral;
 use kernel::{Clock, Result};
 use log::{Committer, Log, Settings};
-use store::{Db, Migration};
+use store::{Db, Tables};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +30,8 @@ pub struct Platform {
     pub smtp: String,
     /// Where intake keeps the files that are sent along, `file:FOLDER`.
     pub attachments: String,
+    /// Logins that everybody knows may be used.
+    pub demo: bool,
     pub shutdown: CancellationToken,
     pub tasks: TaskTracker,
 }
@@ -37,12 +39,16 @@ pub struct Platform {
 impl Platform {
     /// Opens `service`'s database, migrates it, and starts its committer, its relay, its audit's sealer and its copy of
     /// the region.
-    pub async fn node(&self, service: &'static str, steps: &[Migration], check: Check) -> Result<Node> {
+    pub async fn node(&self, service: &'static str, tables: &'static Tables, check: Check) -> Result<Node> {
         let db = Db::open(&self.store, service).await?;
-        if let Some(now) = db.now().await? {
+        if let Some(now) = db.first_now().await? {
             self.clock.set_offset(now);
         }
-        let log = Log::open(&Settings { service, shards: self.shards }, db, self.clock.clone(), steps).await?;
+        let log = Log::open(&Settings { service, shards: self.shards }, db, self.clock.clone(), tables).await?;
+        // Before anything can be committed. Without peers there is nobody to ask.
+        if self.peers.names().any(|name| name != service) {
+            log.guard().set(log::guard::Phase::Asking);
+        }
         let committer = Committer::start(log.clone());
         let region = RegionStore::load(&committer, check).await?;
         let node = Node { service, platform: self.clone(), log, committer, region };

@@ -8,7 +8,7 @@ use kernel::{Error, Id, Result};
 use log::{Committer, Origin, Receipt, Unit};
 use region::drift::{Kind, overlay};
 use region::{Drift, Organisation, Region};
-use store::{Db, Tx, args};
+use store::{Scoped, Tx, args};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -38,7 +38,7 @@ pub struct RegionStore {
 
 impl RegionStore {
     pub(crate) async fn load(committer: &Committer, check: Check) -> Result<Self> {
-        let parts = read(committer.log().db()).await?;
+        let parts = read(&committer.log().machinery()).await?;
         let current = overlay(&parts.described, &parts.drift).0;
         Ok(Self { parts: Arc::new(Mutex::new(parts)), current: watch::Sender::new(Arc::new(current)), check })
     }
@@ -85,7 +85,7 @@ impl RegionStore {
         let rows = rows(&region)?;
         let key = Id::derived(&[b"region"]);
         let (_, receipt) = committer
-            .run(&key.to_string(), origin, move |unit| {
+            .run(&key.to_string(), origin.of(""), move |unit| {
                 let rows = rows.clone();
                 Box::pin(async move {
                     unit.tx.exec("DELETE FROM region_part", args![]).await?;
@@ -135,7 +135,7 @@ impl RegionStore {
         let key = Id::derived(&[b"region drift"]);
         let all = drift.clone();
         committer
-            .run(&key.to_string(), Origin::system("drift"), move |unit| {
+            .run(&key.to_string(), Origin::system("drift").of(""), move |unit| {
                 let all = all.clone();
                 Box::pin(async move {
                     unit.tx.exec("DELETE FROM region_drift", args![]).await?;
@@ -151,7 +151,7 @@ impl RegionStore {
     }
 
     /// Takes over what other replicas applied, until `shutdown`.
-    pub(crate) async fn follow(self, db: Db, shutdown: CancellationToken) {
+    pub(crate) async fn follow(self, db: Scoped, shutdown: CancellationToken) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(FOLLOW) => {}
@@ -193,7 +193,7 @@ fn rows(region: &Region) -> Result<Vec<(String, String)>> {
     Ok(rows)
 }
 
-async fn read(db: &Db) -> Result<Parts> {
+async fn read(db: &Scoped) -> Result<Parts> {
     let json = |error: serde_json::Error| Error::internal(format!("the stored region cannot be read: {error}"));
     let mut region = Region::default();
     let mut organisations: Vec<(usize, Organisation)> = Vec::new();

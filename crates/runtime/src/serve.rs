@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tonic::service::RoutesBuilder;
 use tonic::transport::Server as Transport;
 use tonic::transport::server::TcpIncoming;
+use tonic_health::server::HealthReporter;
 
 use crate::services::config::Config;
 use crate::services::event_log::EventLog;
@@ -59,12 +60,16 @@ pub async fn serve(platform: &Platform, server: Server, listener: TcpListener) -
     }
     let address = local_address(&listener)?;
     let shutdown = platform.shutdown.clone();
+    let (drained, watched) = (reporter.clone(), nodes.values().cloned().collect::<Vec<_>>());
     let draining = async move {
         shutdown.cancelled().await;
         for name in nodes.keys() {
-            reporter.set_service_status(format!("samtal.{name}"), tonic_health::ServingStatus::NotServing).await;
+            drained.set_service_status(format!("samtal.{name}"), tonic_health::ServingStatus::NotServing).await;
         }
     };
+    for node in watched {
+        platform.tasks.spawn(report(node, reporter.clone()));
+    }
     tracing::debug!(%address, "serving gRPC");
     Transport::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -76,6 +81,25 @@ pub async fn serve(platform: &Platform, server: Server, listener: TcpListener) -
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), draining)
         .await
         .map_err(|error| Error::unavailable(format!("gRPC on {address} failed: {error}")))
+}
+
+/// A log that takes no events is not ready.
+async fn report(node: Node, reporter: HealthReporter) {
+    let mut ready = true;
+    loop {
+        let now = node.log.guard().why().is_none();
+        if now != ready {
+            ready = now;
+            let status = if ready { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+            reporter.set_service_status(format!("samtal.{}", node.service), status).await;
+        }
+        tokio::select! {
+            () = node.log.guard().changed() => {}
+            // The mark may have changed between the look and the wait.
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = node.platform.shutdown.cancelled() => return,
+        }
+    }
 }
 
 /// Where a listener listens, with the port that was chosen if 0 was asked for.

@@ -1,6 +1,7 @@
 //! The ledger: one SQL text for SQLite (embedded) and PostgreSQL (region), and transactions that cannot be cut in two.
 //!
-//! - [`Db`] is a service's own database; [`Db::transaction`] is the only way to write.
+//! - [`Db`] is a service's own database. [`Db::of`] says whose rows are meant; what it answers reads and writes, and
+//!   [`Scoped::transaction`] is the only way to write.
 //! - [`Tx`] runs statements inside a transaction; [`Row`] reads what they answer; [`args!`] binds.
 //! - [`migrate`] brings a database to the newest shape.
 //!
@@ -10,16 +11,19 @@
 mod args;
 mod db;
 mod error;
+mod isolation;
 pub mod migrate;
 mod row;
 mod tx;
+mod whose;
 
 pub use args::{Args, Val};
-pub use db::{Db, Engine};
+pub use db::{Db, Engine, Scoped};
 pub use error::{DATABASE, is_unique};
-pub use migrate::Migration;
+pub use migrate::{Migration, Tables};
 pub use row::Row;
 pub use tx::Tx;
+pub use whose::Whose;
 
 /// Placeholders `($1,$2),($3,$4)` for `rows` rows of `columns` values, the first numbered `first`.
 pub fn values(first: usize, rows: usize, columns: usize) -> String {

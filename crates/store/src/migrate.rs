@@ -1,7 +1,11 @@
-//! Bringing a database to the newest shape: numbered steps, each applied once, in order, each in its own transaction.
+//! Bringing a database to the newest shape: numbered steps, each applied once, in order, all in one transaction; on
+//! PostgreSQL behind them the roles and the policies under which the service works.
+
+use std::collections::BTreeSet;
 
 use kernel::{Result, Time};
 
+use crate::isolation::{self, Roles};
 use crate::{Db, Tx, args};
 
 /// One step. `sql` holds statements, each ended by `;` at a line's end, in types that both engines read:
@@ -13,27 +17,78 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-/// Applies the steps that are missing. Several replicas may try at once: a lock lets one through.
-pub async fn migrate(db: &Db, steps: &[Migration], now: Time) -> Result<()> {
-    let steps = steps.to_vec();
-    let schema = db.schema().map(ToOwned::to_owned);
-    db.transaction(move |tx| {
-        Box::pin(async move {
-            if let Some(schema) = &schema {
-                tx.rows("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7263, hashtext($1))) AS locked", args![schema]).await?;
-                tx.exec(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""), args![]).await?;
-            }
-            tx.exec("CREATE TABLE IF NOT EXISTS schema_migration (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)", args![]).await?;
-            for step in steps {
-                apply(tx, step, now).await?;
-            }
-            Ok(())
-        })
-    })
-    .await
+/// A set of tables: the steps that make them, and what PostgreSQL does not keep apart by organisation.
+///
+/// A table with a column `organisation` is behind row-level security, unless it is listed as shared.
+#[derive(Clone, Copy, Debug)]
+pub struct Tables {
+    pub steps: &'static [Migration],
+    /// Tables whose rows belong to no organisation, each with the reason.
+    pub shared: &'static [(&'static str, &'static str)],
+    /// What the log's machinery may do across organisations: table, rights as in GRANT, reason.
+    pub crossing: &'static [(&'static str, &'static str, &'static str)],
 }
 
-async fn apply(tx: &mut Tx, step: Migration, now: Time) -> Result<()> {
+impl Tables {
+    pub const NONE: Self = Self { steps: &[], shared: &[], crossing: &[] };
+}
+
+/// Applies the steps that are missing. Several replicas may try at once: a lock lets one through.
+pub async fn migrate(db: &Db, tables: &[&'static Tables], now: Time) -> Result<()> {
+    let tables = tables.to_vec();
+    let Some((owner, schema, roles)) = db.owner() else {
+        return db.of("").transaction(move |tx| Box::pin(async move { apply_all(tx, &tables, now).await })).await;
+    };
+    let done = owner
+        .of("")
+        .transaction(move |tx| {
+            Box::pin(async move {
+                // Whoever comes second waits for as long as the first one needs, and a step may take long.
+                tx.script("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0").await?;
+                tx.rows("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7263, hashtext($1))) AS locked", args![&schema]).await?;
+                let isolation = isolation::fingerprint(&tables);
+                if is_complete(tx, &schema, &roles, &tables, &isolation).await? {
+                    return Ok(());
+                }
+                isolation::make_roles(tx, &schema, &roles).await?;
+                isolation::lift(tx, &schema).await?;
+                apply_all(tx, &tables, now).await?;
+                isolation::raise(tx, &schema, &roles, &tables).await?;
+                record(tx, &isolation, now).await
+            })
+        })
+        .await;
+    owner.close().await;
+    done
+}
+
+/// Whether there is nothing to do, as far as the app's role can see: then the login role needs no rights of its own.
+async fn is_complete(tx: &mut Tx, schema: &str, roles: &Roles, tables: &[&Tables], isolation: &str) -> Result<bool> {
+    if !isolation::prepared(tx, roles).await? {
+        return Ok(false);
+    }
+    let sql = "SELECT COALESCE(has_schema_privilege($1, to_regnamespace($2)::oid, 'USAGE'), FALSE) \
+               AND COALESCE(has_table_privilege($1, to_regclass($2 || '.schema_migration')::oid, 'SELECT'), FALSE)";
+    let readable = tx.row(sql, args![&roles.app, crate::whose::ident(schema)]).await?.map(|row| row.bool(0)).transpose()?;
+    if readable != Some(true) {
+        return Ok(false);
+    }
+    tx.script(&format!("SET LOCAL ROLE {}", crate::whose::ident(&roles.app))).await?;
+    let rows = tx.rows("SELECT name FROM schema_migration", args![]).await?;
+    tx.script("SET LOCAL ROLE NONE").await?;
+    let done = rows.iter().map(|row| row.text(0)).collect::<Result<BTreeSet<_>>>()?;
+    Ok(done.contains(isolation) && tables.iter().flat_map(|some| some.steps).all(|step| done.contains(step.name)))
+}
+
+async fn apply_all(tx: &mut Tx, tables: &[&Tables], now: Time) -> Result<()> {
+    tx.exec("CREATE TABLE IF NOT EXISTS schema_migration (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)", args![]).await?;
+    for step in tables.iter().flat_map(|some| some.steps) {
+        apply(tx, step, now).await?;
+    }
+    Ok(())
+}
+
+async fn apply(tx: &mut Tx, step: &Migration, now: Time) -> Result<()> {
     if tx.row("SELECT 1 FROM schema_migration WHERE name = $1", args![step.name]).await?.is_some() {
         return Ok(());
     }
@@ -45,6 +100,10 @@ async fn apply(tx: &mut Tx, step: Migration, now: Time) -> Result<()> {
         };
         tx.exec(text.trim_end_matches(';').to_owned(), args![]).await?;
     }
-    tx.exec("INSERT INTO schema_migration (name, applied_at) VALUES ($1, $2)", args![step.name, now]).await?;
+    record(tx, step.name, now).await
+}
+
+async fn record(tx: &mut Tx, name: &str, now: Time) -> Result<()> {
+    tx.exec("INSERT INTO schema_migration (name, applied_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", args![name, now]).await?;
     Ok(())
 }

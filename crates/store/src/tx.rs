@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use kernel::{Error, Result};
+use kernel::{Code, Error, Result};
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, Sqlite, SqliteConnection};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::args::{Args, Val};
@@ -23,7 +23,7 @@ pub(crate) enum Conn {
     Sqlite(OwnedMutexGuard<Writer>),
 }
 
-/// Statements inside one transaction. Only [`crate::Db::transaction`] makes and ends one.
+/// Statements inside one transaction. Only [`crate::Scoped::transaction`] makes and ends one.
 pub struct Tx {
     conn: Conn,
     /// A statement failed: nothing of this transaction can be committed any more.
@@ -34,22 +34,45 @@ pub struct Tx {
 }
 
 impl Tx {
-    pub(crate) async fn begin(conn: Conn) -> Result<Self> {
-        let mut tx = Self { conn, failed: false, writes: 0, finished: false };
-        match &mut tx.conn {
-            Conn::Postgres(conn) => {
-                (&mut ***conn).execute("BEGIN").await.map_err(from_sqlx)?;
-            }
-            Conn::Sqlite(writer) => {
-                if writer.open {
-                    // What a panic left behind was never acknowledged to anybody.
-                    let _ = (&mut writer.conn).execute("ROLLBACK").await;
-                }
-                writer.open = true;
-                (&mut writer.conn).execute("BEGIN IMMEDIATE").await.map_err(from_sqlx)?;
+    fn new(conn: Conn) -> Self {
+        Self { conn, failed: false, writes: 0, finished: false }
+    }
+
+    /// Begins on a connection of `pool` with `statement`, which opens a transaction and says whose rows it is about.
+    pub(crate) async fn postgres(pool: &PgPool, statement: &str) -> Result<Self> {
+        let mut tries = pool.options().get_max_connections();
+        loop {
+            let mut tx = Self::new(Conn::Postgres(Box::new(pool.acquire().await.map_err(from_sqlx)?)));
+            match tx.script(statement).await {
+                Ok(()) => return Ok(tx),
+                // It died while it lay idle, and is closed; nothing was begun. This takes the place of a ping before each use.
+                Err(error) if error.code == Code::Unavailable && tries > 0 => tries -= 1,
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Begins on SQLite's one writing connection.
+    pub(crate) async fn sqlite(writer: OwnedMutexGuard<Writer>) -> Result<Self> {
+        let mut tx = Self::new(Conn::Sqlite(writer));
+        if let Conn::Sqlite(writer) = &mut tx.conn {
+            if writer.open {
+                // What a panic left behind was never acknowledged to anybody.
+                let _ = (&mut writer.conn).execute("ROLLBACK").await;
+            }
+            writer.open = true;
+            (&mut writer.conn).execute("BEGIN IMMEDIATE").await.map_err(from_sqlx)?;
+        }
         Ok(tx)
+    }
+
+    /// Runs statements without values in one message to PostgreSQL.
+    pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
+        if let Conn::Postgres(conn) = &mut self.conn {
+            let done = (&mut ***conn).execute(AssertSqlSafe(sql.to_owned())).await;
+            done.map_err(|error| self.fail(error))?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn end(mut self, statement: &'static str) -> Result<()> {

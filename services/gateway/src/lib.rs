@@ -1,88 +1,143 @@
-//! The gateway: for now a plain status page and the probes. It asks the services by gRPC only.
+//! The gateway: pages for visitors, staff and leaders. It keeps nothing, so that any replica answers any request, and asks the
+//! services by gRPC only, each time with the token of whoever sits at the browser.
+//!
+//! - [`web`]: what all pages share; [`services`]: the calls; [`i18n`]: texts; [`assets`]: style and scripts.
+//! - [`sign_in`]: how staff get a token; [`live`]: what happens while somebody looks.
+//! - `pages/`: the pages, a folder per audience, with their templates in `templates/`.
 
-use std::fmt::Write as _;
+pub mod assets;
+pub mod i18n;
+pub mod live;
+mod pages;
+pub mod services;
+pub mod settings;
+mod sign_in;
+pub mod web;
+
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
+use auth::Secret;
 use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, State};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use ephemeral::Ephemeral;
 use kernel::{Error, Result};
-use proto::log::HeadsRequest;
-use proto::log::event_log_service_client::EventLogServiceClient;
-use runtime::{Peer, Peers};
+use runtime::Peers;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+
+use crate::assets::Assets;
+use crate::i18n::Texts;
+use crate::services::Services;
+pub use crate::settings::Settings;
+use crate::web::Problem;
+use crate::web::cookies::Jar;
+
+/// What the pages are built from.
+pub struct Parts {
+    pub settings: Settings,
+    pub peers: Peers,
+    pub ephemeral: Ephemeral,
+    /// The installation's: form tokens and tickets are sealed with it, so that any replica opens them.
+    pub secret: Secret,
+    pub shutdown: CancellationToken,
+}
 
 /// The pages. Cheap to clone.
 #[derive(Clone)]
-pub struct Gateway {
-    services: Arc<Vec<(&'static str, EventLogServiceClient<Peer>)>>,
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    services: Services,
+    ephemeral: Ephemeral,
+    secret: Secret,
+    shutdown: CancellationToken,
+    texts: Texts,
+    assets: Assets,
 }
 
 impl Gateway {
-    pub fn new(peers: &Peers, services: &[&'static str]) -> Result<Self> {
-        let services = services
-            .iter()
-            .map(|service| Ok((*service, EventLogServiceClient::new(peers.channel("gateway", service)?))))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Self { services: Arc::new(services) })
+    /// Errors: a service without an address, settings that cannot be used.
+    pub fn build(parts: Parts) -> Result<Self> {
+        parts.settings.check()?;
+        Ok(Self(Arc::new(Inner {
+            services: Services::new(&parts.peers)?,
+            settings: parts.settings,
+            ephemeral: parts.ephemeral,
+            secret: parts.secret,
+            shutdown: parts.shutdown,
+            texts: Texts::load()?,
+            assets: Assets::load(),
+        })))
     }
 
-    /// Events so far of each service; None: it does not answer.
-    async fn standing(&self) -> Vec<(&'static str, Option<i64>)> {
-        let mut standing = Vec::new();
-        for (service, client) in self.services.iter() {
-            let answer = client.clone().heads(HeadsRequest { service: (*service).to_owned() }).await;
-            standing.push((*service, answer.ok().map(|answer| answer.into_inner().heads.iter().map(|head| head.position).sum())));
-        }
-        standing
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub fn services(&self) -> &Services {
+        &self.0.services
+    }
+
+    pub fn ephemeral(&self) -> &Ephemeral {
+        &self.0.ephemeral
+    }
+
+    pub fn secret(&self) -> &Secret {
+        &self.0.secret
+    }
+
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+
+    pub fn texts(&self) -> &Texts {
+        &self.0.texts
+    }
+
+    pub fn assets(&self) -> &Assets {
+        &self.0.assets
+    }
+
+    pub fn jar(&self) -> Jar {
+        Jar { https: self.settings().public_url.starts_with("https://") }
+    }
+
+    /// All pages, behind all that they share.
+    pub fn router(&self) -> Router {
+        let state = self.clone();
+        Router::new()
+            .merge(pages::routes())
+            .merge(sign_in::routes())
+            .merge(live::routes())
+            .route("/assets/{name}", get(asset))
+            .fallback(|| async { Problem::not_found() })
+            .method_not_allowed_fallback(|| async { Problem::method() })
+            .with_state(self.clone())
+            // The last one here is the first that a request meets.
+            .layer(from_fn_with_state(state.clone(), web::forgery::layer))
+            .layer(from_fn_with_state(state.clone(), web::problem::layer))
+            .layer(from_fn_with_state(state.clone(), web::visit::layer))
+            .layer(from_fn_with_state(state, web::security::layer))
+            .layer(CompressionLayer::new())
     }
 }
 
-/// Serves the pages until `shutdown`.
-pub async fn serve(gateway: Gateway, listener: TcpListener, shutdown: CancellationToken) -> Result<()> {
-    let router = Router::new()
-        .route("/", get(status_page))
-        // Liveness asks nobody: a missing database is no reason to restart.
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(ready))
-        .with_state(gateway);
-    axum::serve(listener, router)
+async fn asset(State(gateway): State<Gateway>, Path(name): Path<String>) -> axum::response::Response {
+    gateway.assets().serve(&name)
+}
+
+/// Serves the pages until the gateway's shutdown.
+pub async fn serve(gateway: Gateway, listener: TcpListener) -> Result<()> {
+    let shutdown = gateway.shutdown().clone();
+    axum::serve(listener, gateway.router())
         .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await
         .map_err(|error| Error::unavailable(format!("the pages cannot be served: {error}")))
-}
-
-async fn ready(State(gateway): State<Gateway>) -> Response {
-    let away: Vec<&str> = gateway.standing().await.into_iter().filter(|(_, events)| events.is_none()).map(|(service, _)| service).collect();
-    if away.is_empty() {
-        "ready".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("does not answer: {}", away.join(", "))).into_response()
-    }
-}
-
-async fn status_page(State(gateway): State<Gateway>) -> Response {
-    let mut rows = String::new();
-    for (service, events) in gateway.standing().await {
-        let state =
-            events.map_or_else(|| "<strong>does not answer</strong>".to_owned(), |events| format!("answers, {events} events so far"));
-        // Both come from us, never from outside.
-        let _ = write!(rows, "<tr><th scope=\"row\">{service}</th><td>{state}</td></tr>");
-    }
-    let page = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Samtal</title>\
-         <style>body{{font:1rem/1.5 system-ui;max-width:40rem;margin:2rem auto;padding:0 1rem}}th{{text-align:left;padding-right:2rem}}</style>\
-         <main><h1>Samtal runs</h1><table><caption>Services</caption>{rows}</table></main></html>"
-    );
-    let security = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (security, page).into_response()
 }

@@ -19,7 +19,7 @@ use runtime::{Built, MAX_REQUEST, MAX_RESPONSE, Platform, RoutesBuilder};
 
 /// Opens insights' database, adds its service to `routes` and starts consuming.
 pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Built> {
-    let node = platform.node("insights", store::MIGRATIONS, |_| Vec::new()).await?;
+    let node = platform.node("insights", &store::TABLES, |_| Vec::new()).await?;
     routes.add_service(
         InsightsServiceServer::new(api::Api { node: node.clone() })
             .max_decoding_message_size(MAX_REQUEST)

@@ -23,7 +23,7 @@ use runtime::{Built, MAX_REQUEST, MAX_RESPONSE, Platform, RoutesBuilder};
 
 /// Opens intake's database, starts consuming, and adds intake's services to `routes`.
 pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Built> {
-    let node = platform.node("intake", store::MIGRATIONS, |_| Vec::new()).await?;
+    let node = platform.node("intake", &store::TABLES, |_| Vec::new()).await?;
     // The automaton of the word lists is built once, before the first visitor waits for it.
     screening::screen("");
     let app = app::App::new(node.clone())?;

@@ -22,7 +22,7 @@ const SERVICE: &str = "notifications";
 
 /// Opens notifications' database, starts its consumers, its timers and its sender, and adds its RPCs to `routes`.
 pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Built> {
-    let node = platform.node(SERVICE, store::MIGRATIONS, app::check::check).await?;
+    let node = platform.node(SERVICE, &store::TABLES, app::check::check).await?;
     let outbox = app::sender::start(&node)?;
     routes.add_service(
         NotificationServiceServer::new(api::Api { node: node.clone() })

@@ -22,7 +22,7 @@ use runtime::{Built, Platform, RoutesBuilder};
 
 /// Builds the service on `platform` and adds it to `routes`.
 pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Built> {
-    let node = platform.node("routing", store::MIGRATIONS, check).await?;
+    let node = platform.node("routing", &store::TABLES, check).await?;
     let app = app::App::new(node.clone());
     let handlers: Vec<Arc<dyn Handler>> = vec![Arc::new(events::Intake(app.desks.clone())), Arc::new(events::Triage(app.desks.clone()))];
     for handler in &handlers {

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod pages;
+
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,9 +36,9 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
-    /// Run one service against servers named by URL
+    /// Run one service, or the pages, against servers named by URL
     Serve {
-        /// intake, triage, routing, scheduling, notifications or insights
+        /// intake, triage, routing, scheduling, notifications, insights or gateway
         role: String,
         /// This replica's name; replicas of one service need different ones
         #[arg(long)]
@@ -226,17 +228,9 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
     let secret = if config.secret.is_empty() { folder.secret()? } else { Secret::new(config.secret.as_bytes())? };
     let grpc = listen("grpc", &config.grpc).await?;
     let http = listen("http", &config.http).await?;
-    if with_demo {
-        for listener in [&grpc, &http] {
-            let address = runtime::serve::local_address(listener)?;
-            if !address.ip().is_loopback() {
-                return Err(Error::invalid(
-                    "demo",
-                    format!("has logins that everybody knows, so it listens on loopback only, not on {address}"),
-                ));
-            }
-        }
-    }
+    let demo = with_demo || config.demo;
+    pages::refuse_demo_beyond_loopback(demo, &[&grpc, &http])?;
+    pages::refuse_http_beyond_loopback(&config, &http)?;
     let clock = Clock::system();
     let embedded = config.is_embedded();
     let parts = Parts {
@@ -253,6 +247,7 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
         peers: config.peers.clone(),
         grpc,
         http: Some(http),
+        pages: gateway::Settings { demo, ..config.pages.clone() },
     };
     let suite = start(parts, &SERVICES).await?;
     let grpc = suite.grpc;
@@ -281,8 +276,11 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
 }
 
 async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<ExitCode> {
+    if role == pages::ROLE {
+        return pages::serve(flags).await;
+    }
     if !SERVICES.contains(&role) {
-        return Err(Error::invalid("role", format!("must be one of {}", SERVICES.join(", "))));
+        return Err(Error::invalid("role", format!("must be gateway or one of {}", SERVICES.join(", "))));
     }
     let (config, _telemetry) = begin(flags, role)?;
     if config.is_embedded() {
@@ -291,6 +289,8 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
     if config.secret.is_empty() {
         return Err(Error::invalid("secret", "is required, the same for all services; make one with `openssl rand -hex 32`"));
     }
+    let grpc = listen("grpc", &config.grpc).await?;
+    pages::refuse_demo_beyond_loopback(config.demo, &[&grpc])?;
     let clock = Clock::system();
     let parts = Parts {
         store: config.store.clone(),
@@ -304,7 +304,8 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
         reflection: config.reflection,
         replica: Some(replica.unwrap_or_else(|| Id::new(clock.now()).to_string())),
         peers: config.peers.clone(),
-        grpc: listen("grpc", &config.grpc).await?,
+        pages: gateway::Settings { demo: config.demo, ..config.pages.clone() },
+        grpc,
         http: None,
     };
     let suite = start(parts, &[role]).await?;
@@ -328,7 +329,7 @@ async fn wait_for_store(url: &str) -> Result<()> {
     let db = store::Db::open(url, "probe").await?;
     let mut told = false;
     loop {
-        match db.row("SELECT 1", store::args![]).await {
+        match db.first_now().await {
             Ok(_) => return Ok(()),
             Err(error) if error.is_transient() => {
                 if !told {

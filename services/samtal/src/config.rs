@@ -29,6 +29,8 @@ pub struct Config {
     pub json: bool,
     pub otlp: String,
     pub failpoint: String,
+    pub demo: bool,
+    pub pages: gateway::Settings,
     pub peers: BTreeMap<String, String>,
 }
 

@@ -41,6 +41,7 @@ pub struct Parts {
     pub peers: BTreeMap<String, String>,
     pub grpc: TcpListener,
     pub http: Option<TcpListener>,
+    pub pages: gateway::Settings,
 }
 
 /// A running suite.
@@ -66,11 +67,12 @@ impl Suite {
             ephemeral: parts.ephemeral,
             clock: parts.clock.clone(),
             secret: parts.secret.clone(),
-            peers: Peers::new(&peers, parts.secret.clone(), parts.clock.clone())?,
+            peers: Peers::new(&peers, parts.secret.clone(), parts.clock.clone())?.with_here(services),
             shards: parts.shards,
             replica: parts.replica,
             smtp: parts.smtp,
             attachments: parts.attachments,
+            demo: parts.pages.demo,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -85,8 +87,14 @@ impl Suite {
         let mut servers = Vec::new();
         let http = parts.http.as_ref().map(runtime::serve::local_address).transpose()?;
         if let Some(listener) = parts.http {
-            let pages = gateway::Gateway::new(&platform.peers, &SERVICES.map(|service| service))?;
-            servers.push(tokio::spawn(gateway::serve(pages, listener, platform.shutdown.clone())));
+            let pages = gateway::Gateway::build(gateway::Parts {
+                settings: parts.pages,
+                peers: platform.peers.clone(),
+                ephemeral: platform.ephemeral.clone(),
+                secret: platform.secret.clone(),
+                shutdown: platform.shutdown.clone(),
+            })?;
+            servers.push(tokio::spawn(gateway::serve(pages, listener)));
         }
         let server = Server { nodes, handlers, routes, reflection: parts.reflection };
         let serving = platform.clone();

@@ -22,7 +22,7 @@ const SERVICE: &str = "scheduling";
 
 /// Opens scheduling's database, starts its consumers and timers, and adds its RPCs to `routes`.
 pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Built> {
-    let node = platform.node(SERVICE, store::MIGRATIONS, app::check::check).await?;
+    let node = platform.node(SERVICE, &store::TABLES, app::check::check).await?;
     routes.add_service(
         SchedulingServiceServer::new(api::Api { node: node.clone() })
             .max_decoding_message_size(MAX_REQUEST)

@@ -20,7 +20,7 @@ use runtime::{Built, MAX_REQUEST, Platform, RoutesBuilder};
 
 /// Opens triage's database, adds its service to `routes` and starts consuming.
 pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Built> {
-    let node = platform.node("triage", store::MIGRATIONS, problems).await?;
+    let node = platform.node("triage", &store::TABLES, problems).await?;
     routes.add_service(TriageServiceServer::new(api::Api { node: node.clone() }).max_decoding_message_size(MAX_REQUEST));
     let handlers: Vec<Arc<dyn log::Handler>> =
         vec![Arc::new(events::intake::Intake { region: node.region.clone() }), Arc::new(events::routing::Routing)];

@@ -35,7 +35,7 @@ pub fn shared_redis() -> &'static Redis {
 }
 
 /// Where a tool is: environment, then what `.ci/tools` wrote, then `elsewhere`.
-fn tool(variable: &str, elsewhere: impl FnOnce() -> Option<PathBuf>) -> PathBuf {
+pub(crate) fn tool(variable: &str, elsewhere: impl FnOnce() -> Option<PathBuf>) -> PathBuf {
     std::env::var_os(variable)
         .map(PathBuf::from)
         .or_else(|| {

@@ -28,6 +28,11 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.instance.port.number())
     }
 
+    /// Its port on 127.0.0.1, the same after a restart.
+    pub fn port(&self) -> u16 {
+        self.instance.port.number()
+    }
+
     /// SIGKILL; returns when it is gone.
     pub fn kill(&self) {
         self.instance.kill();
@@ -64,6 +69,19 @@ impl Nats {
     /// checks in tests.
     pub fn request(&self, subject: &str, payload: &str) -> String {
         self.try_request(subject, payload).expect("nats answers")
+    }
+
+    /// Everything in the store's files, as it lies there. Only while it is killed.
+    pub fn stored_bytes(&self) -> Vec<u8> {
+        self.must_be_down();
+        let (mut all, mut folders) = (Vec::new(), vec![self.store()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).expect("own store") {
+                let path = entry.expect("own store").path();
+                if path.is_dir() { folders.push(path) } else { all.extend(std::fs::read(path).expect("own store")) }
+            }
+        }
+        all
     }
 
     fn try_request(&self, subject: &str, payload: &str) -> Option<String> {

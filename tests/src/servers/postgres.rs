@@ -2,10 +2,11 @@
 
 use super::instance::Instance;
 use super::{on_path, tool};
+use crate::shim::Disk;
 use crate::spawn::{bound_to_us, run_dir};
 use crate::wait_until;
 use std::os::unix::fs::{MetadataExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,13 +20,30 @@ pub struct Postgres {
     pub(super) instance: Instance,
     bin: PathBuf,
     pub(super) dir: TempDir,
+    /// What its data lies on, if a test may fill it.
+    disk: Option<Disk>,
 }
 
 impl Postgres {
     /// Makes a cluster, starts it and waits until it answers.
     pub fn start() -> Postgres {
+        Postgres::start_with(|_| None)
+    }
+
+    /// The same on a disk that the test may fill: [`Postgres::disk`].
+    pub fn start_on_disk() -> Postgres {
+        Postgres::start_with(|folder| Some(Disk::of(folder)))
+    }
+
+    /// What the data lies on; only of [`Postgres::start_on_disk`].
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("started on a disk of its own")
+    }
+
+    fn start_with(disk: impl FnOnce(&Path) -> Option<Disk>) -> Postgres {
         let dir = tempfile::Builder::new().prefix("postgres-").tempdir_in(run_dir()).expect("a folder");
-        let postgres = Postgres { instance: Instance::new("postgres"), bin: tool("SAMTAL_TOOL_POSTGRES_BIN", find_bin), dir };
+        let disk = disk(dir.path());
+        let postgres = Postgres { instance: Instance::new("postgres"), bin: tool("SAMTAL_TOOL_POSTGRES_BIN", find_bin), dir, disk };
         postgres.make_cluster();
         postgres.up();
         postgres.psql("postgres", "create role samtal login createdb createrole");
@@ -80,6 +98,11 @@ impl Postgres {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Its port on 127.0.0.1, the same after a restart.
+    pub fn port(&self) -> u16 {
+        self.instance.port.number()
+    }
+
     /// SIGKILL to the server and every process of it, as when the machine goes down; returns when all are gone.
     pub fn kill(&self) {
         let children = self.instance.pid().map(children_of).unwrap_or_default();
@@ -128,6 +151,7 @@ impl Postgres {
             for setting in SETTINGS {
                 server.args(["-c", setting]);
             }
+            server.envs(self.disk.iter().flat_map(Disk::environment));
             server
         };
         self.instance.up(server, || self.try_psql("postgres", "select 1").as_deref() == Ok("1"));

@@ -65,11 +65,11 @@ async fn p8_redis_may_go_and_come_back() {
     let redis = Arc::new(tokio::task::spawn_blocking(Redis::start).await.unwrap());
     let clock = Clock::system();
     let ephemeral = Ephemeral::connect(&redis.url(), clock.clone()).await.unwrap();
-    ephemeral.set_present("somebody", Duration::from_secs(3600)).await;
+    ephemeral.set_present("somebody", "screen", Duration::from_secs(3600)).await;
     assert!(ephemeral.is_present("somebody").await);
     redis.kill();
     let calls = async {
-        ephemeral.set_present("somebody", Duration::from_secs(60)).await;
+        ephemeral.set_present("somebody", "screen", Duration::from_secs(60)).await;
         ephemeral.is_present("somebody").await;
         ephemeral.put_ticket("ticket", "value", Duration::from_secs(60)).await;
         ephemeral.take_ticket("ticket").await;
@@ -84,7 +84,7 @@ async fn p8_redis_may_go_and_come_back() {
     let server = redis.clone();
     tokio::task::spawn_blocking(move || server.restart()).await.unwrap();
     eventually("Redis is used again", async || {
-        ephemeral.set_present("back", Duration::from_secs(3600)).await;
+        ephemeral.set_present("back", "screen", Duration::from_secs(3600)).await;
         redis.command(&["DBSIZE"]).trim_start_matches(':').parse::<u32>().ok().filter(|keys| *keys > 0)
     })
     .await;

@@ -8,7 +8,8 @@ use proto::intake::{
     ConverseRequest, ConverseResponse, ListNotesRequest, PostMessageRequest, ResumeCaseRequest, SenderKind, SetTypingRequest,
     SubscribeRequest, SubscribeResponse, Unsubscribe,
 };
-use samtal_tests::suite::{Person, SOON, Stack, TestSuite, Visitor, refused};
+use proto::notifications::ListNotificationsRequest;
+use samtal_tests::suite::{Person, SOON, Stack, TestSuite, Visitor, eventually, refused};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming};
 
@@ -17,6 +18,7 @@ on_both_stacks!(
     many_conversations_share_one_stream,
     a_visitor_comes_back_with_the_phrase,
     a_screen_that_comes_and_goes_misses_nothing,
+    a_visitor_is_there_as_long_as_one_tab_is_open,
 );
 
 async fn taken(suite: &TestSuite) -> (Visitor, Person) {
@@ -241,4 +243,34 @@ async fn a_visitor_comes_back_with_the_phrase(stack: Stack) {
         }
         panic!("a return phrase can be guessed as often as one likes");
     }
+}
+
+async fn a_visitor_is_there_as_long_as_one_tab_is_open(stack: Stack) {
+    let suite = TestSuite::start(stack).await;
+    let (visitor, anna) = taken(&suite).await;
+    let case = visitor.case_id.as_str();
+    let caught_up = async || {
+        let mut tab = screen(&visitor.me, case, 0).await;
+        while !matches!(next(&mut tab).await, Event::CaughtUp(_)) {}
+        tab
+    };
+    let streams = || suite.suite().platform.tasks.len();
+    let told = async || {
+        suite.settle().await;
+        let list = ListNotificationsRequest { case_id: case.to_owned() };
+        visitor.me.notifications().list_notifications(list).await.unwrap().into_inner().notifications.len()
+    };
+    let none = streams();
+    let kept = caught_up().await;
+    let one = streams();
+    let closed = caught_up().await;
+    assert!(none < one && one < streams(), "each tab is a stream");
+    drop(closed);
+    eventually("the suite knows that a tab is closed", async || (streams() == one).then_some(())).await;
+    anna.post(case, "a1", "är du kvar?").await.unwrap();
+    assert_eq!(told().await, 0, "the other tab is open: nobody needs to be called back");
+    drop(kept);
+    eventually("the suite knows that both are closed", async || (streams() == none).then_some(())).await;
+    anna.post(case, "a2", "och nu?").await.unwrap();
+    assert!(told().await > 0);
 }

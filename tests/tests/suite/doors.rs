@@ -2,9 +2,11 @@
 
 use kernel::Time;
 use proto::intake::{CaseState, GetEntryPointRequest, OpenCaseRequest, SafetyNotice, Severity, SubscribeRequest};
+use proto::routing::watch_offers_response::Event;
+use proto::routing::{ListQueueRequest, SetPresenceRequest, WatchOffersRequest, WatchOffersResponse};
 use proto::scheduling::GetOpeningRequest;
 use proto::triage::GetTriageRequest;
-use samtal_tests::suite::{MORNING, Setup, Stack, TestSuite, eventually, refused, time};
+use samtal_tests::suite::{MORNING, SOON, Setup, Stack, TestSuite, eventually, refused, time};
 use std::time::Duration;
 use tonic::Code;
 
@@ -12,6 +14,8 @@ on_both_stacks!(
     a_closed_door_takes_a_message_for_its_opening,
     p19_red_flags_show_the_right_numbers_at_once,
     p19_red_flags_at_a_closed_door_say_when_somebody_reads_them,
+    p19_red_flags_alert_whoever_is_there,
+    p19_nobody_is_said_to_be_alerted_while_routing_is_away,
 );
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -96,11 +100,12 @@ async fn p19_red_flags_show_the_right_numbers_at_once(stack: Stack) {
     anna.take(&calm.case_id).await;
     assert_eq!(lea.case(&calm.case_id).await.unwrap().severity(), Severity::Routine);
 
-    // In the middle of a conversation; alerted only once she has it open.
+    // In the middle of a conversation, and Anna has gone; alerted only if she has it open all the same.
+    anna.present(false).await;
     let post = async |client_id: &str, text: &str| calm.me.post(&calm.case_id, client_id, text).await.unwrap().safety;
     assert_eq!(post("v1", "tack för hjälpen").await, None);
     let notice = post("v2", "jag vill inte leva").await.expect("a notice");
-    assert!(!notice.person_alerted, "nobody has it open");
+    assert!(!notice.person_alerted, "nobody is there");
     let subscribe = SubscribeRequest { case_id: calm.case_id.clone(), after_seq: 0 };
     let _screen = anna.conversations().subscribe(subscribe).await.unwrap();
     let notice = post("v3", "jag har tagit 30 alvedon").await.expect("a notice");
@@ -126,4 +131,91 @@ async fn p19_red_flags_at_a_closed_door_say_when_somebody_reads_them(stack: Stac
     let lea = suite.leader("alfa.lea").await;
     let case = lea.case(&left.case_id).await.unwrap();
     assert!(case.state() != CaseState::Closed && case.severity() >= Severity::Urgent && !case.erased, "{case:?}");
+}
+
+const DANGER: &str = "jag vill inte leva";
+
+/// What a worker's stream says next.
+async fn said(offers: &mut tonic::Streaming<WatchOffersResponse>) -> Event {
+    let event = tokio::time::timeout(SOON, offers.message()).await.expect("the worker is told");
+    event.unwrap().expect("the stream goes on").event.unwrap()
+}
+
+/// The case of the next alert, whatever comes before it.
+async fn alerted(offers: &mut tonic::Streaming<WatchOffersResponse>) -> String {
+    loop {
+        if let Event::Alert(alert) = said(offers).await {
+            assert!(alert.severity() >= Severity::Urgent);
+            return alert.case_id;
+        }
+    }
+}
+
+async fn p19_red_flags_alert_whoever_is_there(stack: Stack) {
+    let suite = TestSuite::start(stack).await;
+    // Nobody is there, and it is said.
+    let alone = suite.visitor_with(open("alfa-door", DANGER)).await;
+    let notice = alone.opened.safety.clone().expect("a notice");
+    assert!(!notice.person_alerted && numbers(&notice).contains(&"112"), "{notice:?}");
+    let cia = suite.worker("alfa.cia").await;
+    cia.present(true).await;
+    let again = alone.me.post(&alone.case_id, "v1", DANGER).await.unwrap().safety.expect("a notice");
+    assert!(!again.person_alerted, "Cia is there, but answers another queue");
+
+    // Anna is there and has no conversation open: her stream tells her, and the case is offered to her before older ones.
+    let anna = suite.worker("alfa.anna").await;
+    let mut offers = anna.routing().watch_offers(WatchOffersRequest {}).await.unwrap().into_inner();
+    anna.present(true).await;
+    let visitor = suite.visitor_with(open("alfa-door", DANGER)).await;
+    assert!(visitor.opened.safety.clone().expect("a notice").person_alerted);
+    assert_eq!(alerted(&mut offers).await, visitor.case_id);
+    anna.take(&visitor.case_id).await;
+    // In a case that she has, too, though she does not look at it.
+    assert!(visitor.me.post(&visitor.case_id, "v1", DANGER).await.unwrap().safety.expect("a notice").person_alerted);
+    assert_eq!(alerted(&mut offers).await, visitor.case_id);
+
+    // She has no room left: she is told all the same, and it is the first in the queue.
+    let capacity = |capacity| SetPresenceRequest { present: true, capacity, ..SetPresenceRequest::default() };
+    anna.routing().set_presence(capacity(30)).await.unwrap();
+    let calm = suite.visitor_with(open("alfa-door", "jag är förkyld")).await;
+    let lea = suite.leader("alfa.lea").await;
+    let queue = async || {
+        let list = ListQueueRequest { queue_id: "alfa-push".into() };
+        lea.routing().list_queue(list).await.unwrap().into_inner().cases
+    };
+    eventually("the calm one waits", async || queue().await.into_iter().find(|one| one.case_id == calm.case_id)).await;
+    let full = suite.visitor_with(open("alfa-door", DANGER)).await;
+    assert!(full.opened.safety.clone().expect("a notice").person_alerted);
+    assert_eq!(alerted(&mut offers).await, full.case_id);
+    let waiting: Vec<String> = queue().await.into_iter().filter(|one| !one.offered).map(|one| one.case_id).collect();
+    let place = |case: &str| waiting.iter().position(|one| one == case).expect("it waits");
+    assert!(place(&full.case_id) < place(&calm.case_id), "ahead of who came before it");
+    // She leaves: from then on nobody is alerted.
+    anna.present(false).await;
+    assert!(!full.me.post(&full.case_id, "v1", DANGER).await.unwrap().safety.expect("a notice").person_alerted);
+}
+
+async fn p19_nobody_is_said_to_be_alerted_while_routing_is_away(stack: Stack) {
+    let mut suite = TestSuite::start(stack).await;
+    let mut visitor = suite.visitor("alfa-door", "alfa-cold", "hej").await;
+    let anna = suite.worker("alfa.anna").await;
+    anna.present(true).await;
+    anna.take(&visitor.case_id).await;
+    suite.down().await;
+    suite.up_without("routing").await;
+    visitor.me = suite.with_token(&visitor.me.token);
+    let anna = suite.with_token(&anna.token);
+    let notice = visitor.me.post(&visitor.case_id, "v1", DANGER).await.unwrap().safety.expect("a notice");
+    assert!(!notice.person_alerted && numbers(&notice).contains(&"112"), "{notice:?}");
+    let opened = suite.visitor_with(open("alfa-door", DANGER)).await.opened;
+    assert!(!opened.safety.expect("a notice").person_alerted);
+    // Who has the conversation open sees it without routing.
+    let subscribe = SubscribeRequest { case_id: visitor.case_id.clone(), after_seq: 0 };
+    let _screen = anna.conversations().subscribe(subscribe).await.unwrap();
+    assert!(visitor.me.post(&visitor.case_id, "v2", DANGER).await.unwrap().safety.expect("a notice").person_alerted);
+    // Nothing is lost: routing comes back and the case that was opened meanwhile waits at the front.
+    suite.down().await;
+    suite.up().await;
+    let anna = suite.with_token(&anna.token);
+    anna.offer(&opened.case.expect("a case").case_id).await;
 }

@@ -9,10 +9,10 @@ use proto::intake::{CaseOpened, OpenCaseRequest, Severity};
 use proto::log::{Batch, DropDeadLetterRequest, Envelope, HeadsRequest, ListDeadLettersRequest, ReadRequest, ReplayDeadLetterRequest};
 use proto::routing::{AcceptOfferRequest, ClaimCaseRequest, ListQueueRequest};
 use proto::scheduling::{HoldSlotRequest, Interval, ListSlotsRequest};
-use samtal_tests::suite::{Person, Stack, TestSuite, eventually, refused};
+use samtal_tests::suite::{Person, Setup, Stack, TestSuite, eventually, refused};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use store::{Db, args};
+use store::{Scoped, args};
 use tonic::Code;
 
 on_both_stacks!(
@@ -20,6 +20,7 @@ on_both_stacks!(
     p4_numbers_are_dense_whoever_writes,
     p5_old_batches_change_nothing,
     p10_poison_stops_only_its_own_case,
+    p10_a_dropped_letter_lets_its_case_go_on,
     p18_one_case_has_one_worker_and_one_slot_one_case,
     every_verdict_meets_its_case,
 );
@@ -35,7 +36,7 @@ async fn taken(suite: &TestSuite) -> (samtal_tests::suite::Visitor, Person) {
 }
 
 async fn p3_a_hundredfold_message_is_one(stack: Stack) {
-    let mut suite = TestSuite::start(stack).await;
+    let mut suite = Setup::new(stack).manual().start().await;
     let (visitor, anna) = taken(&suite).await;
     let case = visitor.case_id.clone();
     let storm = async |person: &Person| {
@@ -67,7 +68,9 @@ async fn p3_a_hundredfold_message_is_one(stack: Stack) {
     assert!(opened.iter().all(|one| *one == opened[0]));
     let other = OpenCaseRequest { text: "något annat".into(), ..request.clone() };
     refused(anonymous.cases().open_case(other).await, Code::AlreadyExists, "REQUEST_ID_REUSED");
-    // And a day later, in another process.
+    // And a day later, in another process. (Anna goes home, or she would be offered the other case every minute.)
+    anna.present(false).await;
+    suite.advance(Duration::from_secs(86_400)).await;
     suite.restart().await;
     let anna = suite.with_token(&anna.token);
     let again = anna.post(&case, "storm", "en enda gång").await.unwrap().message.unwrap();
@@ -132,7 +135,7 @@ async fn p4_numbers_are_dense_whoever_writes(stack: Stack) {
 }
 
 /// Log and audit positions are dense per shard, key_seq per key.
-pub async fn dense(db: &Db, service: &str) {
+pub async fn dense(db: &Scoped, service: &str) {
     for (table, numbered, within) in
         [("event_log", "position", "shard"), ("audit_log", "position", "shard"), ("event_log", "key_seq", "key")]
     {
@@ -161,7 +164,7 @@ async fn effects(suite: &TestSuite) -> BTreeMap<String, i64> {
                 counts.insert(format!("{service}.{table}"), tables::count(&db, &table).await);
             }
         }
-        db.close().await;
+        db.db().close().await;
     }
     counts
 }
@@ -169,7 +172,7 @@ async fn effects(suite: &TestSuite) -> BTreeMap<String, i64> {
 async fn all_events(suite: &TestSuite, source: &str) -> Vec<Batch> {
     let service = suite.service("insights");
     let mut batches = Vec::new();
-    for head in service.log().heads(HeadsRequest { service: source.into() }).await.unwrap().into_inner().heads {
+    for head in service.log().heads(HeadsRequest { service: source.into(), ..Default::default() }).await.unwrap().into_inner().heads {
         let read = ReadRequest { service: source.into(), shard: head.shard, from: 1, limit: 0 };
         batches.extend(service.log().read(read).await.unwrap().into_inner().batch.filter(|batch| !batch.events.is_empty()));
     }
@@ -291,6 +294,7 @@ async fn p10_poison_stops_only_its_own_case(stack: Stack) {
     let repaired = suite.db("insights").await;
     let (id, bytes) = (event.event_id.clone(), original.encode_to_vec());
     repaired
+        .clone()
         .transaction(move |tx| {
             Box::pin(async move { tx.exec("UPDATE dead_letter SET envelope = $2 WHERE event_id = $1", args![id, bytes]).await.map(drop) })
         })
@@ -299,12 +303,65 @@ async fn p10_poison_stops_only_its_own_case(stack: Stack) {
     assert_eq!(operator.log().replay_dead_letter(replay).await.unwrap().into_inner().replayed, 5);
     counted(3, 7).await;
     assert!(letters("insights").await.is_empty());
-    // The other way: given up, and what waits behind it goes on.
-    refused(
-        operator.log().drop_dead_letter(DropDeadLetterRequest { service: "insights".into(), event_id: event.event_id.clone() }).await,
-        Code::NotFound,
-        "NOT_FOUND",
+    // The case goes on by itself from here.
+    poster.post(&poisoned.case_id, "efter", "efter").await.unwrap();
+    counted(3, 8).await;
+    assert!(letters("insights").await.is_empty());
+    let gone = DropDeadLetterRequest { service: "insights".into(), event_id: event.event_id.clone() };
+    refused(operator.log().drop_dead_letter(gone).await, Code::NotFound, "NOT_FOUND");
+    // The failed try left nothing, the other one who, what and when.
+    assert_eq!(
+        audited(&suite, &poisoned.case_id).await,
+        [format!("operator samtal.log.v1.EventLogService/ReplayDeadLetter {}", event.event_id)]
     );
+}
+
+/// The other way: given up, what waits behind it takes effect, and so does what comes after.
+async fn p10_a_dropped_letter_lets_its_case_go_on(stack: Stack) {
+    let mut suite = TestSuite::start(stack).await;
+    suite.settle().await;
+    let visitor = suite.visitor("alfa-door", "alfa-cold", "giftig").await;
+    suite.settle().await;
+    suite.down().await;
+    poison(&suite, &visitor.case_id).await;
+    suite.up().await;
+    let (operator, poster) = (suite.operator(), suite.with_token(&visitor.me.token));
+    poster.post(&visitor.case_id, "v0", "mer").await.unwrap();
+    let letters = async || {
+        operator.log().list_dead_letters(ListDeadLettersRequest { service: "insights".into() }).await.unwrap().into_inner().dead_letters
+    };
+    // The opening is poison; the first message and the second wait behind it.
+    let waiting = eventually("the second message is parked", async || {
+        let letters = letters().await;
+        letters.iter().any(|letter| letter.event.as_ref().is_some_and(|event| event.key_seq == 3)).then_some(letters)
+    })
+    .await;
+    let poison = waiting.iter().find(|letter| !letter.reason.is_empty()).unwrap().event.clone().unwrap();
+    let request = DropDeadLetterRequest { service: "insights".into(), event_id: poison.event_id.clone() };
+    let dropped = operator.log().drop_dead_letter(request.clone()).await.unwrap().into_inner();
+    assert_eq!(dropped.replayed as usize, waiting.len() - 1);
+    assert!(letters().await.is_empty());
+    refused(operator.log().drop_dead_letter(request).await, Code::NotFound, "NOT_FOUND");
+    let seen = async || {
+        let case = kernel::Id::parse("case_id", &visitor.case_id).unwrap();
+        let row = suite.db("insights").await.row("SELECT messages FROM fact_case WHERE case_id = $1", args![case]).await.unwrap();
+        row.map(|row| row.int(0).unwrap())
+    };
+    assert_eq!(seen().await, Some(2), "what waited has taken effect");
+    poster.post(&visitor.case_id, "v1", "igen").await.unwrap();
+    eventually("what comes later takes effect too", async || (seen().await == Some(3)).then_some(())).await;
+    assert!(letters().await.is_empty());
+    assert_eq!(
+        audited(&suite, &visitor.case_id).await,
+        [format!("operator samtal.log.v1.EventLogService/DropDeadLetter {}", poison.event_id)]
+    );
+}
+
+/// Who did what to a case's letters, as insights' audit log has it.
+async fn audited(suite: &TestSuite, case: &str) -> Vec<String> {
+    let sql = "SELECT principal_kind, action FROM audit_log WHERE key = $1 AND action LIKE '%DeadLetter%' ORDER BY position";
+    let rows = suite.db("insights").await.rows(sql, args![case]).await.unwrap();
+    rows.iter().map(|row| format!("{} {}", row.text(0).unwrap(), row.text(1).unwrap())).collect()
 }
 
 /// Makes the opening of `case` unreadable for insights, which has yet to read it; answers what it was.
@@ -315,6 +372,7 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
     let original = Envelope::decode(rows[0].get::<Vec<u8>>(2).unwrap().as_slice()).unwrap();
     let garbled = Envelope { payload: vec![0xff; 7], ..original.clone() };
     intake
+        .clone()
         .transaction(move |tx| {
             Box::pin(async move {
                 tx.exec(
@@ -327,7 +385,7 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
         })
         .await
         .unwrap();
-    intake.close().await;
+    intake.db().close().await;
     // Insights begins again: its projection is made anew from the whole log.
     let insights = suite.db("insights").await;
     let tables: Vec<String> = tables::all(&insights).await;
@@ -340,6 +398,7 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
         })
         .collect();
     insights
+        .clone()
         .transaction(move |tx| {
             Box::pin(async move {
                 for table in own {
@@ -350,7 +409,7 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
         })
         .await
         .unwrap();
-    insights.close().await;
+    insights.db().close().await;
     original
 }
 
@@ -398,17 +457,15 @@ async fn p18_one_case_has_one_worker_and_one_slot_one_case(stack: Stack) {
         async { lea.routing().claim_case(ClaimCaseRequest { request_id: String::new(), case_id: pushed.case_id.clone() }).await.is_ok() };
     let (accepts, claimed) = futures::join!(accepts, claim);
     assert!(accepts.iter().any(|accepted| *accepted) != claimed, "exactly one of two has it: {accepts:?} {claimed}");
-    let db = suite.db("routing").await;
     let open = "SELECT COUNT(*) FROM assignment WHERE ended_at IS NULL";
-    assert_eq!(db.row(open, args![]).await.unwrap().unwrap().int(0).unwrap(), 2);
+    assert_eq!(suite.db("routing").await.row(open, args![]).await.unwrap().unwrap().int(0).unwrap(), 2);
 
     // Fifty hold one slot.
     let holder = &crowd[holder];
     let from = suite.clock.now() + Duration::from_secs(3_600);
     let window = Interval { from: Some(proto::timestamp(from)), to: Some(proto::timestamp(from + Duration::from_secs(7_200))) };
     let list = ListSlotsRequest { clinic_id: "alfa-norr".into(), window: Some(window), ..ListSlotsRequest::default() };
-    let slots = holder.scheduling().list_slots(list).await.unwrap().into_inner().slots;
-    let starts_at = slots[0].time.as_ref().unwrap().from;
+    let starts_at = holder.scheduling().list_slots(list).await.unwrap().into_inner().slots[0].time.as_ref().unwrap().from;
     let holds = join_all((0..50).map(|_| {
         let (mut scheduling, case_id) = (holder.scheduling(), visitor.case_id.clone());
         let hold = HoldSlotRequest { case_id, resource_id: "alfa-room".into(), starts_at, ..HoldSlotRequest::default() };

@@ -20,21 +20,36 @@ macro_rules! on_both_stacks {
     };
 }
 
+mod access_log;
 mod afterwards;
+mod away;
 mod bad_input;
+mod browser;
 mod bus_loss;
+mod canaries;
 mod clinic;
 mod conformance;
 mod conversation;
+mod disk;
 mod doors;
+mod doors_found;
 mod dynamic;
 mod exactly_once;
 mod files;
+mod isolation;
 mod journey;
 mod kill;
+mod listeners;
+mod load;
 mod pages;
+mod panics;
+mod readers;
+mod replicas;
+mod restore;
+mod screens;
 mod simulate;
 mod store_conformance;
 mod tables;
 mod tenants;
+mod tokens;
 mod worklist;

@@ -5,9 +5,11 @@ use samtal_tests::servers::shared_postgres;
 use samtal_tests::suite::{SOON, eventually};
 use sqlx::postgres::PgPoolOptions;
 use std::time::Duration;
-use store::{Db, Migration, args, is_unique, migrate, values};
+use store::{Db, Migration, Scoped, Tables, args, is_unique, migrate, values};
 use tokio::sync::oneshot;
 use uuid::Uuid;
+
+const TABLES: &Tables = &Tables { steps: STEPS, shared: &[("thing", "a test's"), ("counter", "a test's")], crossing: &[] };
 
 const STEPS: &[Migration] = &[
     Migration {
@@ -28,26 +30,26 @@ CREATE UNIQUE INDEX thing_name ON thing (name);
 ];
 
 /// A fresh store of each kind; the folder lives as long as the first.
-async fn stores() -> (tempfile::TempDir, Vec<Db>) {
+async fn stores() -> (tempfile::TempDir, Vec<Scoped>) {
     let folder = tempfile::tempdir().unwrap();
     let url = tokio::task::spawn_blocking(|| shared_postgres().fresh_database("store")).await.unwrap();
     let dbs = vec![
-        Db::open(&format!("sqlite:{}", folder.path().display()), "conformance").await.unwrap(),
-        Db::open(&url, "conformance").await.unwrap(),
+        Db::open(&format!("sqlite:{}", folder.path().display()), "conformance").await.unwrap().of(""),
+        Db::open(&url, "conformance").await.unwrap().of(""),
     ];
     for db in &dbs {
         // Twice, and several at once: each step is applied once.
-        let tries = futures::future::join_all((0..4).map(|_| migrate::migrate(db, STEPS, Time::from_secs(1)))).await;
+        let tries = futures::future::join_all((0..4).map(|_| migrate::migrate(db.db(), &[TABLES], Time::from_secs(1)))).await;
         assert!(tries.iter().all(Result::is_ok), "{tries:?}");
     }
     (folder, dbs)
 }
 
-async fn exec(db: &Db, sql: &'static str, args: store::Args) -> kernel::Result<u64> {
-    db.transaction(move |tx| Box::pin(async move { tx.exec(sql, args).await })).await
+async fn exec(db: &Scoped, sql: &'static str, args: store::Args) -> kernel::Result<u64> {
+    db.clone().transaction(move |tx| Box::pin(async move { tx.exec(sql, args).await })).await
 }
 
-async fn number(db: &Db, sql: &'static str) -> i64 {
+async fn number(db: &Scoped, sql: &'static str) -> i64 {
     db.row(sql, args![]).await.unwrap().unwrap().int(0).unwrap()
 }
 
@@ -86,6 +88,7 @@ async fn returning_conflicts_and_large_batches_work_alike() {
     let (_folder, dbs) = stores().await;
     for db in &dbs {
         let done = db
+            .clone()
             .transaction(|tx| {
                 Box::pin(async move {
                     let row = tx.row("INSERT INTO counter (id, n) VALUES (1, 5) RETURNING n", args![]).await?.expect("a row");
@@ -131,6 +134,7 @@ async fn an_error_rolls_everything_back_and_says_what_it_is() {
         assert!(by_id.code == Code::AlreadyExists && !is_unique(&by_id, "name"), "{by_id:?}");
         // Our own error after a write.
         let refused = db
+            .clone()
             .transaction::<(), _>(|tx| {
                 Box::pin(async move {
                     tx.exec("INSERT INTO counter (id, n) VALUES (1, 1)", args![]).await?;
@@ -142,6 +146,7 @@ async fn an_error_rolls_everything_back_and_says_what_it_is() {
         assert_eq!(refused.reason, "NO");
         // An error of a statement that is swallowed must not be committed around.
         let swallowed = db
+            .clone()
             .transaction(|tx| {
                 Box::pin(async move {
                     tx.exec("INSERT INTO counter (id, n) VALUES (2, 2)", args![]).await?;
@@ -153,6 +158,7 @@ async fn an_error_rolls_everything_back_and_says_what_it_is() {
         assert!(swallowed.is_err());
         // A panic.
         let panicked = db
+            .clone()
             .transaction::<(), _>(|tx| {
                 Box::pin(async move {
                     tx.exec("INSERT INTO counter (id, n) VALUES (3, 3)", args![]).await?;
@@ -173,14 +179,15 @@ async fn writers_of_one_row_wait_for_each_other() {
     for db in &dbs {
         exec(db, "INSERT INTO counter (id, n) VALUES (1, 0)", args![]).await.unwrap();
         let add = || async {
-            db.transaction(|tx| {
-                Box::pin(async move {
-                    let n = tx.row("SELECT n FROM counter WHERE id = 1 FOR UPDATE", args![]).await?.expect("a row").int(0)?;
-                    tokio::task::yield_now().await;
-                    tx.exec("UPDATE counter SET n = $1 WHERE id = 1", args![n + 1]).await.map(drop)
+            db.clone()
+                .transaction(|tx| {
+                    Box::pin(async move {
+                        let n = tx.row("SELECT n FROM counter WHERE id = 1 FOR UPDATE", args![]).await?.expect("a row").int(0)?;
+                        tokio::task::yield_now().await;
+                        tx.exec("UPDATE counter SET n = $1 WHERE id = 1", args![n + 1]).await.map(drop)
+                    })
                 })
-            })
-            .await
+                .await
         };
         let done = futures::future::join_all((0..100).map(|_| add())).await;
         assert!(done.iter().all(Result::is_ok), "{:?}", done.iter().find(|one| one.is_err()));
@@ -199,15 +206,16 @@ async fn a_caller_that_goes_away_cuts_no_transaction_in_two() {
         let caller = tokio::spawn({
             let db = db.clone();
             async move {
-                db.transaction(move |tx| {
-                    Box::pin(async move {
-                        tx.exec("INSERT INTO counter (id, n) VALUES (1, 1)", args![]).await?;
-                        begun.send(()).ok();
-                        may_go_on.await.ok();
-                        tx.exec("INSERT INTO counter (id, n) VALUES (2, 2)", args![]).await.map(drop)
+                db.clone()
+                    .transaction(move |tx| {
+                        Box::pin(async move {
+                            tx.exec("INSERT INTO counter (id, n) VALUES (1, 1)", args![]).await?;
+                            begun.send(()).ok();
+                            may_go_on.await.ok();
+                            tx.exec("INSERT INTO counter (id, n) VALUES (2, 2)", args![]).await.map(drop)
+                        })
                     })
-                })
-                .await
+                    .await
             }
         });
         has_begun.await.unwrap();
@@ -217,7 +225,7 @@ async fn a_caller_that_goes_away_cuts_no_transaction_in_two() {
         eventually("the whole of it is there", async || (number(db, "SELECT COUNT(*) FROM counter").await == 2).then_some(())).await;
         // At every moment of its beginning: dropped after n polls.
         for polls in 0..60_usize {
-            let work = db.transaction(move |tx| {
+            let work = db.clone().transaction(move |tx| {
                 Box::pin(async move { tx.exec("UPDATE counter SET n = n + 1 WHERE id = 1", args![]).await.map(drop) })
             });
             let mut work = Box::pin(work);
@@ -232,7 +240,7 @@ async fn a_caller_that_goes_away_cuts_no_transaction_in_two() {
             exec(db, "INSERT INTO counter (id, n) VALUES ($1, 0)", args![id]).await.unwrap();
         }
         assert_eq!(number(db, "SELECT COUNT(*) FROM counter WHERE id >= 100").await, 60, "an acknowledged write is there");
-        if db.engine() == store::Engine::Postgres {
+        if db.db().engine() == store::Engine::Postgres {
             eventually("no transaction stays open", async || {
                 let open = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'samtal-conformance' \
                             AND datname = current_database() AND state LIKE 'idle in transaction%'";
@@ -273,4 +281,21 @@ async fn the_trap_of_sqlx_is_still_there() {
         }
     }
     assert!(sprung, "200 dropped begins, and no acknowledged write has vanished");
+}
+
+/// Replicas of a service start together, and one's migration may take longer than any statement of everyday work may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_starts_waits_for_the_migration_of_another() {
+    let url = tokio::task::spawn_blocking(|| shared_postgres().fresh_database("migrating")).await.unwrap();
+    let pool = PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap();
+    let mut first = pool.begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(7263, hashtext('conformance'))").execute(&mut *first).await.unwrap();
+    let second = tokio::spawn(async move {
+        let db = Db::open(&url, "conformance").await.unwrap();
+        migrate::migrate(&db, &[TABLES], Time::from_secs(1)).await
+    });
+    // Longer than a lock is waited for otherwise.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    first.commit().await.unwrap();
+    second.await.unwrap().unwrap();
 }

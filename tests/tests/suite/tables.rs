@@ -1,10 +1,10 @@
 //! Looking into a service's own tables, whichever engine holds them.
 
-use store::{Db, Engine, args};
+use store::{Engine, Scoped, args};
 
 /// Every table of this service.
-pub async fn all(db: &Db) -> Vec<String> {
-    let sql = match db.engine() {
+pub async fn all(db: &Scoped) -> Vec<String> {
+    let sql = match db.db().engine() {
         Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name",
         Engine::Postgres => "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1",
     };
@@ -14,8 +14,8 @@ pub async fn all(db: &Db) -> Vec<String> {
     names
 }
 
-async fn columns(db: &Db, table: &str) -> Vec<String> {
-    let sql = match db.engine() {
+async fn columns(db: &Scoped, table: &str) -> Vec<String> {
+    let sql = match db.db().engine() {
         Engine::Sqlite => "SELECT name FROM pragma_table_info($1)",
         Engine::Postgres => {
             "SELECT CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1"
@@ -25,13 +25,13 @@ async fn columns(db: &Db, table: &str) -> Vec<String> {
 }
 
 /// `table.column` of each place that holds one of these texts, also within bytes.
-pub async fn search(db: &Db, texts: &[&str]) -> Vec<String> {
+pub async fn search(db: &Scoped, texts: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for table in all(db).await {
         for column in columns(db, &table).await {
             for text in texts {
                 let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-                let sql = match db.engine() {
+                let sql = match db.db().engine() {
                     Engine::Sqlite => format!("SELECT COUNT(*) FROM \"{table}\" WHERE instr(lower(hex(\"{column}\")), $1) > 0 OR $2 = ''"),
                     Engine::Postgres => format!(
                         "SELECT COUNT(*) FROM \"{table}\" WHERE strpos(CAST(\"{column}\" AS TEXT), $1) > 0 OR strpos(CAST(\"{column}\" AS TEXT), $2) > 0"
@@ -47,6 +47,6 @@ pub async fn search(db: &Db, texts: &[&str]) -> Vec<String> {
     found
 }
 
-pub async fn count(db: &Db, table: &str) -> i64 {
+pub async fn count(db: &Scoped, table: &str) -> i64 {
     db.row(format!("SELECT COUNT(*) FROM {table}"), args![]).await.unwrap().unwrap().int(0).unwrap()
 }

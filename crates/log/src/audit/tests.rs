@@ -24,7 +24,7 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&format!("sqlite:{}", folder.path().display()), "test").await.unwrap();
         let clock = Clock::manual(Time::from_secs(1_800_000_000));
-        let log = Log::open(&Settings { service: "test", shards }, db, clock, &[]).await.unwrap();
+        let log = Log::open(&Settings { service: "test", shards }, db, clock, &store::Tables::NONE).await.unwrap();
         let committer = Committer::start(log.clone());
         let mut rig = Self { log, committer, leases: Leases::alone(DUTY, shards), keys: Vec::new(), _folder: folder };
         rig.write(rows).await;
@@ -34,7 +34,7 @@ impl Rig {
     async fn write(&mut self, rows: usize) {
         let keys: Vec<Id> = (0..rows).map(|_| Id::new(self.log.clock().now())).collect();
         self.keys.extend(&keys);
-        let origin = Origin { principal_kind: "worker", principal_id: "anna".to_owned(), ..Origin::system("Read") };
+        let origin = Origin { principal_kind: "worker", principal_id: "anna".to_owned(), ..Origin::system("Read").of("care") };
         let work = move |unit: &mut crate::Unit<'_>| {
             for key in &keys {
                 unit.audit(*key, &Scope { organisation: "care".to_owned(), clinic: "sea".to_owned(), practice: false });
@@ -50,7 +50,7 @@ impl Rig {
     }
 
     async fn erase(&self, key: Id) {
-        self.committer.run("all", Origin::system("erase"), move |unit| Box::pin(unit.erase_key(key))).await.unwrap();
+        self.committer.run("all", Origin::system("erase").of("care"), move |unit| Box::pin(unit.erase_key(key))).await.unwrap();
     }
 
     async fn seal(&self) -> usize {
@@ -59,7 +59,7 @@ impl Rig {
 
     /// Does what no part of Samtal does.
     async fn tamper(&self, sql: &'static str, args: Args) {
-        let touched = self.log.db().transaction(move |tx| Box::pin(async move { tx.exec(sql, args).await })).await.unwrap();
+        let touched = self.log.db().of("care").transaction(move |tx| Box::pin(async move { tx.exec(sql, args).await })).await.unwrap();
         assert!(touched > 0, "{sql}");
     }
 

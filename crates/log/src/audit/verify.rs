@@ -1,7 +1,7 @@
 //! Compares the audit log with its seals.
 
 use kernel::{Result, Time};
-use store::{Db, Row, args};
+use store::{Db, Row, Whose, args};
 
 use super::{Content, SALT_BYTES, START, chain};
 
@@ -37,6 +37,7 @@ pub async fn verify(db: &Db) -> Result<Report> {
     let mut report = Report::default();
     let mut shards = Vec::new();
     for row in db
+        .of(Whose::Log)
         .rows(
             "SELECT h.shard, (SELECT MAX(s.position) FROM audit_seal s WHERE s.shard = h.shard) FROM log_head h ORDER BY h.shard",
             args![],
@@ -52,7 +53,7 @@ pub async fn verify(db: &Db) -> Result<Report> {
     }
     // Shards are numbered from 0, so that the ends tell whether there are rows of others.
     for table in ["audit_log", "audit_seal"] {
-        let ends = db.row(format!("SELECT MIN(shard), MAX(shard) FROM {table}"), args![]).await?;
+        let ends = db.of(Whose::Log).row(format!("SELECT MIN(shard), MAX(shard) FROM {table}"), args![]).await?;
         for end in [0, 1] {
             let shard = ends.as_ref().map(|row| row.get::<Option<i64>>(end)).transpose()?.flatten().unwrap_or(0);
             let fault = format!("shard {shard}: {table} has rows of it, and there is no such shard");
@@ -86,6 +87,7 @@ impl Walk<'_> {
         loop {
             // One statement, hence one moment: a position up to this head without a row has lost it.
             let rows = db
+                .of(Whose::Log)
                 .rows(
                     "SELECT h.audit_head, p.position, s.content_hash, s.chain_hash, a.position, \
                      a.at, a.organisation, a.clinic, a.key, a.principal_kind, a.principal_id, a.action, a.salt \

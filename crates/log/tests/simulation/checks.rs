@@ -71,7 +71,12 @@ impl History {
         let end = log.last().map_or(0, |last| last.position);
         self.rejoins.push(Rejoin { shard, start, end, log: held });
         self.incarnations += 1;
-        format!("A{}", self.incarnations)
+        format!("A{:04}", self.incarnations)
+    }
+
+    /// Every event that was ever committed.
+    pub fn ids(&self) -> impl Iterator<Item = String> {
+        (0..self.facts.len()).map(|number| format!("e{number}"))
     }
 
     fn fact(&self, id: &str) -> &Fact {

@@ -65,11 +65,11 @@ pub struct Shard {
 
 /// A transaction on its way.
 pub struct Write {
-    shard: u32,
+    pub shard: u32,
     life: u32,
     epoch: i64,
     stored: i64,
-    steps: Vec<Step>,
+    pub steps: Vec<Step>,
     effects: Vec<String>,
     cursor: Cursor,
 }
@@ -194,6 +194,7 @@ impl World {
             self.schedule(8, Event::Replica { group, replica, event: ReplicaEvent::Own });
             return Ok(());
         }
+        self.tell_stored(group);
         let heads: Vec<_> = (0..self.source.shards.len() as u32).map(|shard| self.source.head(shard)).collect();
         let Group { db, replicas, from_head } = &mut self.groups[group];
         for head in &heads {
@@ -224,6 +225,7 @@ impl World {
     /// As `Driver::compare`: heads, then cursors that moved in memory alone.
     fn compare(&mut self, group: usize, replica: usize) -> Verdict {
         if !self.fault(self.faults.source_away) {
+            self.tell_cursors(group, replica);
             for shard in 0..self.source.shards.len() as u32 {
                 let head = self.source.head(shard);
                 self.feed(group, replica, shard, Input::Head(head))?;
@@ -250,6 +252,20 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The comparison tells the source how far this replica has come.
+    fn tell_cursors(&mut self, group: usize, replica: usize) {
+        let shards = &self.groups[group].replicas[replica].shards;
+        let cursors = shards.iter().map(|(shard, state)| (*shard, state.consumer.cursor()));
+        let cursors = cursors.map(|(shard, cursor)| self.tell(shard, &cursor.incarnation, cursor.position, &cursor.event_id)).collect();
+        self.schedule(1, Event::Hear { answer: None, cursors });
+    }
+
+    fn tell_stored(&mut self, group: usize) {
+        let shards = self.groups[group].db.shards.iter().map(|(shard, stored)| (*shard, &stored.cursor));
+        let cursors = shards.map(|(shard, cursor)| self.tell(shard, &cursor.incarnation, cursor.position, &cursor.event_id)).collect();
+        self.schedule(1, Event::Hear { answer: None, cursors });
     }
 
     /// As `Driver::feed`.

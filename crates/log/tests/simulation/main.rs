@@ -14,6 +14,7 @@ mod checks;
 mod consumer;
 mod consumers;
 mod faults;
+mod guard;
 mod network;
 mod relay;
 mod relays;
@@ -73,6 +74,11 @@ fn without_the_gap_check_it_fails() {
 #[test]
 fn without_the_incarnation_check_it_fails() {
     caught(Options { checks: Checks { incarnation: false, ..Checks::ALL }, ..Options::ALL });
+}
+
+#[test]
+fn without_the_guard_it_fails() {
+    caught(Options { guard: false, ..Options::ALL });
 }
 
 #[test]

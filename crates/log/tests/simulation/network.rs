@@ -21,6 +21,12 @@ pub struct Bus {
     pub ever: BTreeSet<String>,
 }
 
+impl Bus {
+    pub fn stored(&self) -> impl Iterator<Item = &Rc<Batch>> {
+        self.stored.iter()
+    }
+}
+
 impl World {
     /// Stores and delivers a batch, unless its message id was seen before.
     pub fn bus_store(&mut self, batch: &Rc<Batch>) {

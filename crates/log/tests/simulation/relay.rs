@@ -53,6 +53,11 @@ fn read(head: i64, from: i64, limit: usize) -> Batch {
     }
 }
 
+/// What a commit hands over, chained as the database has it.
+fn committed(first: i64, head: i64) -> Input {
+    Input::Committed { previous: Some(id_before(first)).filter(|id| !id.is_empty()), events: (first..=head).map(event).collect() }
+}
+
 struct Bench {
     relay: Relay,
     asked: Option<Action>,
@@ -96,7 +101,7 @@ impl Bench {
                 let first = self.head + 1;
                 self.head += count as i64;
                 if handed {
-                    self.tell(Input::Committed((first..=self.head).map(event).collect()));
+                    self.tell(committed(first, self.head));
                 }
             }
             Op::Bell => self.tell(Input::Bell),
@@ -141,5 +146,17 @@ fn what_was_lost_is_never_chained_to() {
     assert_eq!(relay.on(Input::Published(2)), Some(Action::Load(3)));
     let lost = Batch { previous_event_id: String::new(), events: Vec::new(), ..read(1, 3, 9) };
     assert_eq!(relay.on(Input::Loaded(lost)), None);
-    assert_eq!(relay.on(Input::Committed(vec![event(3)])), Some(Action::Load(3)), "the log must be asked what 3 follows on");
+    assert_eq!(relay.on(committed(3, 3)), Some(Action::Load(3)), "the log must be asked what 3 follows on");
+}
+
+/// As above, but before the relay has looked: another process filled position 2 anew, and this one handed over 3.
+#[test]
+fn what_a_failover_lost_is_not_chained_to_from_memory() {
+    let mut relay = Relay::new("s", 0, 0);
+    assert_eq!(relay.on(Input::Bell), Some(Action::Load(1)));
+    assert!(matches!(relay.on(Input::Loaded(read(2, 1, 9))), Some(Action::Publish(_))));
+    assert_eq!(relay.on(Input::Published(2)), Some(Action::Load(3)));
+    assert_eq!(relay.on(Input::Loaded(read(2, 3, 9))), None);
+    let other = Input::Committed { previous: Some("other2".to_owned()), events: vec![event(3)] };
+    assert_eq!(relay.on(other), Some(Action::Load(3)), "the log must be asked what 3 follows on");
 }

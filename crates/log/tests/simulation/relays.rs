@@ -25,7 +25,7 @@ impl Process {
 pub enum RelayEvent {
     /// The process committed these itself.
     Committed {
-        restores: u32,
+        previous: Option<String>,
         events: Vec<Envelope>,
     },
     Bell,
@@ -47,9 +47,7 @@ impl World {
     pub fn relay_event(&mut self, shard: u32, event: RelayEvent) -> Verdict {
         let current = self.relays[shard as usize].life;
         match event {
-            // A failover takes longer than the way from a commit to the relay beside it.
-            RelayEvent::Committed { restores, events } if restores == self.restores => self.relay_feed(shard, Input::Committed(events)),
-            RelayEvent::Committed { .. } => Ok(()),
+            RelayEvent::Committed { previous, events } => self.relay_feed(shard, Input::Committed { previous, events }),
             RelayEvent::Bell => self.relay_feed(shard, Input::Bell),
             RelayEvent::Answer { life, input } if life == current => self.relay_feed(shard, input),
             RelayEvent::Load { life, from } if life == current => {
@@ -123,25 +121,40 @@ impl World {
         Ok(())
     }
 
+    /// After a failover another replica's callers try again at once: it fills up what was lost, and the relay does not hear.
+    pub fn refill(&mut self) {
+        for shard in 0..self.relays.len() as u32 {
+            let lost = self.relays[shard as usize].relay.published() - self.source.shards[shard as usize].head;
+            if self.rng.chance(500) && (1..=3).contains(&lost) && self.may_commit(shard, false) {
+                let (_, events) = self.source.commit(shard, &vec![true; lost as usize], &mut self.history);
+                let ids: Vec<String> = events.into_iter().map(|event| event.event_id).collect();
+                self.note_committed(shard, &ids, false);
+            }
+        }
+    }
+
     /// Commits to each shard, save those left out, and tells the relays: by hand, by bell, or not at all.
     pub fn commit(&mut self, leave_out: u64) {
         for shard in 0..self.relays.len() as u32 {
-            if self.rng.chance(leave_out) {
+            // The process beside the relay, or another replica, which has not seen what this one has.
+            let way = self.rng.below(10);
+            if self.rng.chance(leave_out) || !self.may_commit(shard, way <= 5) {
                 continue;
             }
             let count = self.rng.range(1, 3);
             let effects: Vec<bool> = (0..count).map(|_| self.rng.chance(650)).collect();
-            let events = self.source.commit(shard, &effects, &mut self.history);
+            let (previous, events) = self.source.commit(shard, &effects, &mut self.history);
             self.say(|| {
                 format!(
                     "source {shard} commits {:?}",
                     events.iter().map(|event| (event.position, event.event_id.as_str())).collect::<Vec<_>>()
                 )
             });
+            let ids: Vec<String> = events.iter().map(|event| event.event_id.clone()).collect();
+            self.note_committed(shard, &ids, way <= 5);
             let delay = self.rng.range(1, 3);
-            let restores = self.restores;
-            match self.rng.below(10) {
-                0..=5 => self.schedule(delay, Event::Relay { shard, event: RelayEvent::Committed { restores, events } }),
+            match way {
+                0..=5 => self.schedule(delay, Event::Relay { shard, event: RelayEvent::Committed { previous, events } }),
                 6..=7 => self.schedule(delay, Event::Relay { shard, event: RelayEvent::Bell }),
                 _ => {}
             }

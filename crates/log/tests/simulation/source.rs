@@ -33,12 +33,23 @@ pub struct ShardLog {
 
 impl ShardLog {
     fn new() -> Self {
-        let first = Incarnation { id: "A0".to_owned(), start: 0, previous_end: 0 };
+        let first = Incarnation { id: "A0000".to_owned(), start: 0, previous_end: 0 };
         Self { events: Vec::new(), incarnations: vec![first], head: 0, head_event: String::new(), relayed: 0, rejoins: Vec::new() }
     }
 
     pub fn incarnation(&self) -> &Incarnation {
         self.incarnations.last().unwrap()
+    }
+
+    /// A failover to a database that never got the last events of this incarnation.
+    pub fn lose(&mut self, last: usize) {
+        let start = self.incarnation().start;
+        for _ in 0..last {
+            if self.events.pop_if(|event| event.position > start).is_some() {
+                self.head -= 1;
+            }
+        }
+        self.head_event = self.last().filter(|event| event.position > start).map(|event| event.event_id.clone()).unwrap_or_default();
     }
 
     pub fn last(&self) -> Option<&Rc<Envelope>> {
@@ -50,16 +61,19 @@ impl ShardLog {
 #[derive(Clone)]
 pub struct Source {
     pub shards: Vec<ShardLog>,
+    /// The mark of a log that went back.
+    pub refused: bool,
 }
 
 impl Source {
     pub fn new(shards: u32) -> Self {
-        Self { shards: (0..shards).map(|_| ShardLog::new()).collect() }
+        Self { shards: (0..shards).map(|_| ShardLog::new()).collect(), refused: false }
     }
 
-    /// Commits `effects.len()` events; each has an effect on consumers or has not.
-    pub fn commit(&mut self, shard: u32, effects: &[bool], history: &mut History) -> Vec<Envelope> {
+    /// Commits `effects.len()` events; each has an effect on consumers or has not. Answers also the event before them.
+    pub fn commit(&mut self, shard: u32, effects: &[bool], history: &mut History) -> (Option<String>, Vec<Envelope>) {
         let log = &mut self.shards[shard as usize];
+        let previous = Some(log.head_event.clone()).filter(|id| !id.is_empty());
         let mut committed = Vec::new();
         for effect in effects {
             log.head += 1;
@@ -70,7 +84,7 @@ impl Source {
             log.events.push(Rc::new(envelope.clone()));
             committed.push(envelope);
         }
-        committed
+        (previous, committed)
     }
 
     /// As `reader::heads`.

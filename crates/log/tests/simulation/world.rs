@@ -9,6 +9,7 @@ use samtal_log::consumer::{Checks, Halt};
 use crate::checks::{History, Verdict, wanted};
 use crate::consumers::{Database, Group, ReplicaEvent};
 use crate::faults::{Faults, Stats};
+use crate::guard::Guard;
 use crate::network::Bus;
 use crate::relays::{Process, RelayEvent};
 use crate::rng::Rng;
@@ -25,11 +26,13 @@ pub struct Options {
     pub checks: Checks,
     /// The database refuses writes under an old epoch.
     pub epoch: bool,
+    /// A log that went back takes no events.
+    pub guard: bool,
     pub trace: bool,
 }
 
 impl Options {
-    pub const ALL: Self = Self { checks: Checks::ALL, epoch: true, trace: false };
+    pub const ALL: Self = Self { checks: Checks::ALL, epoch: true, guard: true, trace: false };
 }
 
 pub enum Event {
@@ -55,6 +58,16 @@ pub enum Event {
         restores: u32,
         batch: Batch,
     },
+    /// The source's process asks a consumer how far it has come.
+    Ask {
+        group: usize,
+        start: u32,
+    },
+    /// A consumer tells, asked or by itself.
+    Hear {
+        answer: Option<(usize, u32)>,
+        cursors: Vec<proto::log::Cursor>,
+    },
     /// The operator has asked for every cursor; now the log rejoins above them.
     Rejoin {
         highest: Vec<i64>,
@@ -72,6 +85,7 @@ pub struct World {
     pub bus: Bus,
     pub relays: Vec<Process>,
     pub groups: Vec<Group>,
+    pub guard: Guard,
     /// Numbers the lives of consumers.
     pub lives: u32,
     /// How often the source was restored.
@@ -102,6 +116,7 @@ impl World {
             bus: Bus::default(),
             relays: (0..shards).map(Process::new).collect(),
             groups,
+            guard: Guard::new(shards),
             lives: 0,
             restores: 0,
             queue: BTreeMap::new(),
@@ -117,6 +132,10 @@ impl World {
         if self.options.trace {
             println!("{:>5}  {}", self.now, what());
         }
+    }
+
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.queue.values()
     }
 
     /// Draws whether a fault happens.
@@ -196,9 +215,18 @@ impl World {
                 self.backfill_event(group, replica, life, restores, batch);
                 Ok(())
             }
+            Event::Ask { group, start } => {
+                self.ask_event(group, start);
+                Ok(())
+            }
+            Event::Hear { answer, cursors } => {
+                self.hear_event(answer, &cursors);
+                Ok(())
+            }
             Event::Rejoin { highest } => {
                 self.say(|| format!("the log rejoins above {highest:?}"));
                 self.source.rejoin(&highest, &mut self.history);
+                self.guard_rejoined();
                 self.stats.rejoins += 1;
                 self.restored = false;
                 Ok(())
@@ -254,21 +282,27 @@ impl World {
 
     /// The source's database is put back; its relays restart, or live on if it was a failover.
     fn restore_source(&mut self) -> Verdict {
-        let backup = self.rng.index(self.source_backups.len());
-        self.source = self.source_backups[backup].clone();
+        let failover = self.rng.chance(500);
+        if failover && self.rng.chance(700) {
+            let last = self.rng.range(1, 3) as usize;
+            self.source.shards.iter_mut().for_each(|log| log.lose(last));
+        } else {
+            let backup = self.rng.index(self.source_backups.len());
+            self.source = self.source_backups[backup].clone();
+        }
         self.restores += 1;
         self.restored = true;
         self.stats.source_restores += 1;
         self.say(|| format!("the source is restored: heads {:?}", self.source.shards.iter().map(|log| log.head).collect::<Vec<_>>()));
-        for shard in 0..self.relays.len() as u32 {
-            if self.rng.chance(500) {
-                self.crash_relay(shard)?;
-            } else {
-                // It takes longer than from one poll to the next.
-                self.relay_event(shard, RelayEvent::Bell)?;
-            }
+        self.orphan_what_is_lost();
+        if failover {
+            self.stats.failovers += 1;
+            self.failed_over();
+            self.refill();
+            return Ok(());
         }
-        Ok(())
+        self.start_source();
+        (0..self.relays.len() as u32).try_for_each(|shard| self.crash_relay(shard))
     }
 
     /// A consumer's database is put back; its replicas restart, or live on if it was a failover.
@@ -280,6 +314,7 @@ impl World {
         let (group, db) = self.consumer_backups[backup].clone();
         self.say(|| format!("consumer {group} is restored"));
         self.groups[group].db = db;
+        self.doubt_consumer(group);
         self.stats.consumer_restores += 1;
         for replica in 0..self.groups[group].replicas.len() {
             if self.groups[group].db.shards.is_empty() || self.rng.chance(600) {
@@ -315,7 +350,7 @@ impl World {
         let below = self.groups.iter().any(|group| (0..shards).any(|shard| matches!(group.halted(shard), Some(Halt::BeginsBelow { .. }))));
         if self.faults.rejoin && self.restored {
             self.rejoin();
-        } else if !self.restored && below {
+        } else if !self.restored && (below || self.source.refused) {
             self.stats.rejoins_again += 1;
             self.rejoin();
         }
@@ -356,6 +391,13 @@ impl World {
                 self.stats.ended_halted += usize::from(group.halted(shard as u32).is_some());
                 let effects: Vec<&String> = group.db.shards[&(shard as u32)].effects.iter().collect();
                 let right = if group.from_head { all.ends_with(&effects) } else { all == effects };
+                let missed = log.events.iter().filter(|event| wanted(event)).find(|event| {
+                    let whole = !group.from_head && group.halted(shard as u32).is_none();
+                    whole && !effects.contains(&&event.event_id) && !self.guard.exempt.contains(&(number, event.event_id.clone()))
+                });
+                if let Some(missed) = missed {
+                    return Err(format!("{} at {} was acknowledged and never reached consumer {number}", missed.event_id, missed.position));
+                }
                 if self.restores == 0 && !right {
                     return Err(format!("consumer {number} shard {shard}: {effects:?} took effect, and the log holds {all:?}"));
                 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use auth::Role;
 use kernel::{Error, Result};
 use log::dead_letter::Remedy;
-use log::{Handler, reader};
+use log::{Handler, Origin, reader};
 use proto::log::event_log_service_server::EventLogService;
 use proto::log::{
     Cursor, DropDeadLetterRequest, DropDeadLetterResponse, HeadsRequest, HeadsResponse, ListCursorsRequest, ListCursorsResponse,
@@ -31,12 +32,42 @@ impl EventLog {
         self.nodes.get(service).ok_or_else(|| Error::invalid("service", format!("must be one of {}", names(&self.nodes))))
     }
 
-    async fn settle(&self, service: &str, event_id: String, remedy: Remedy) -> Result<u32> {
+    async fn settle(&self, origin: Origin, service: &str, event_id: String, remedy: Remedy) -> Result<u32> {
         let node = self.node(service)?;
         kernel::Id::parse("event_id", &event_id)?;
         let handlers = self.handlers.get(service).cloned().unwrap_or_default();
-        log::dead_letter::settle(&node.log, handlers, event_id, remedy).await
+        log::dead_letter::settle(&node.log, handlers, event_id, remedy, origin).await
     }
+}
+
+/// How far this service has come in the logs of others.
+async fn cursors(node: &Node) -> Result<Vec<Cursor>> {
+    let sql = "SELECT source, shard, incarnation, position, event_id FROM log_cursor ORDER BY source, shard";
+    let rows = node.log.machinery().rows(sql, store::args![]).await?;
+    let mut cursors = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut cursor = Cursor {
+            consumer: node.service.to_owned(),
+            source: row.text(0)?,
+            shard: row.int(1)? as u32,
+            incarnation: row.text(2)?,
+            position: row.int(3)?,
+            event_id: row.text(4)?,
+            halted: String::new(),
+        };
+        cursor.halted = node.log.progress().halted(&cursor.source, cursor.shard).unwrap_or_default();
+        // The consumer may be ahead of what it has stored, by events without effect.
+        if let Some(seen) = node.log.progress().cursors(&cursor.source) {
+            let ahead = seen.borrow().get(cursor.shard as usize).copied().unwrap_or(0);
+            if ahead > cursor.position {
+                cursor.position = ahead;
+                // The id that is stored is that of an earlier event.
+                cursor.event_id.clear();
+            }
+        }
+        cursors.push(cursor);
+    }
+    Ok(cursors)
 }
 
 #[tonic::async_trait]
@@ -52,8 +83,15 @@ impl EventLogService for EventLog {
     }
 
     async fn heads(&self, request: Request<HeadsRequest>) -> Answer<HeadsResponse> {
-        let node = self.node(&request.into_inner().service).map_err(status)?;
-        Ok(HeadsResponse { heads: reader::heads(node.db()).await.map_err(status)? }.into())
+        let caller = caller(&request).map_err(status)?;
+        let request = request.into_inner();
+        let node = self.node(&request.service).map_err(status)?;
+        // Only a consumer is a witness.
+        if caller.role() == Role::Service && !request.cursors.is_empty() {
+            log::guard::hear(&node.log, &request.cursors).await.map_err(status)?;
+        }
+        let refused = log::guard::refresh(&node.log).await.map_err(status)?.unwrap_or_default();
+        Ok(HeadsResponse { heads: reader::heads(node.db()).await.map_err(status)?, refused }.into())
     }
 
     type WatchStream = std::pin::Pin<Box<dyn futures::Stream<Item = Result<WatchResponse, tonic::Status>> + Send>>;
@@ -68,44 +106,15 @@ impl EventLogService for EventLog {
 
     async fn list_cursors(&self, request: Request<ListCursorsRequest>) -> Answer<ListCursorsResponse> {
         let node = self.node(&request.into_inner().service).map_err(status)?;
-        let rows = node
-            .db()
-            .rows("SELECT source, shard, incarnation, position, event_id FROM log_cursor ORDER BY source, shard", store::args![])
-            .await
-            .map_err(status)?;
-        let mut cursors = Vec::with_capacity(rows.len());
-        for row in rows {
-            let read = || -> Result<Cursor> {
-                Ok(Cursor {
-                    consumer: node.service.to_owned(),
-                    source: row.text(0)?,
-                    shard: row.int(1)? as u32,
-                    incarnation: row.text(2)?,
-                    position: row.int(3)?,
-                    event_id: row.text(4)?,
-                    halted: String::new(),
-                })
-            };
-            let mut cursor = read().map_err(status)?;
-            cursor.halted = node.log.progress().halted(&cursor.source, cursor.shard).unwrap_or_default();
-            // The consumer may be ahead of what it has stored, by events without effect.
-            if let Some(seen) = node.log.progress().cursors(&cursor.source) {
-                let ahead = seen.borrow().get(cursor.shard as usize).copied().unwrap_or(0);
-                if ahead > cursor.position {
-                    cursor.position = ahead;
-                    // The id that is stored is that of an earlier event.
-                    cursor.event_id.clear();
-                }
-            }
-            cursors.push(cursor);
-        }
+        let cursors = cursors(node).await.map_err(status)?;
         Ok(ListCursorsResponse { cursors }.into())
     }
 
     async fn rejoin(&self, request: Request<RejoinRequest>) -> Answer<RejoinResponse> {
+        let origin = caller(&request).map_err(status)?.origin();
         let request = request.into_inner();
         let node = self.node(&request.service).map_err(status)?;
-        let rejoined = log::rejoin::rejoin(&node.log, request.cursors, request.dry_run).await.map_err(status)?;
+        let rejoined = log::rejoin::rejoin(&node.log, request.cursors, request.dry_run, origin).await.map_err(status)?;
         if !rejoined.incarnation.is_empty() {
             tracing::warn!(
                 service = node.service,
@@ -124,14 +133,16 @@ impl EventLogService for EventLog {
     }
 
     async fn replay_dead_letter(&self, request: Request<ReplayDeadLetterRequest>) -> Answer<ReplayDeadLetterResponse> {
+        let origin = caller(&request).map_err(status)?.origin();
         let request = request.into_inner();
-        let replayed = self.settle(&request.service, request.event_id, Remedy::Replay).await.map_err(status)?;
+        let replayed = self.settle(origin, &request.service, request.event_id, Remedy::Replay).await.map_err(status)?;
         Ok(ReplayDeadLetterResponse { replayed }.into())
     }
 
     async fn drop_dead_letter(&self, request: Request<DropDeadLetterRequest>) -> Answer<DropDeadLetterResponse> {
+        let origin = caller(&request).map_err(status)?.origin();
         let request = request.into_inner();
-        let replayed = self.settle(&request.service, request.event_id, Remedy::Drop).await.map_err(status)?;
+        let replayed = self.settle(origin, &request.service, request.event_id, Remedy::Drop).await.map_err(status)?;
         Ok(DropDeadLetterResponse { replayed }.into())
     }
     async fn verify_audit(&self, request: Request<VerifyAuditRequest>) -> Answer<VerifyAuditResponse> {

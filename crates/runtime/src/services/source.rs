@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use kernel::{Error, Result};
 use log::Source;
 use proto::log::event_log_service_client::EventLogServiceClient;
-use proto::log::{Batch, Head, HeadsRequest, ReadRequest};
+use proto::log::{Batch, Cursor, Head, HeadsRequest, ReadRequest};
 
 use crate::Peer;
 
@@ -20,10 +20,10 @@ impl PeerSource {
 }
 
 impl Source for PeerSource {
-    fn heads(&self) -> BoxFuture<'static, Result<Vec<Head>>> {
+    fn heads(&self, cursors: Vec<Cursor>) -> BoxFuture<'static, Result<Vec<Head>>> {
         let (mut client, service) = (self.client.clone(), self.service.to_owned());
         Box::pin(async move {
-            let answer = client.heads(HeadsRequest { service }).await.map_err(|status| rpc::status::error(&status))?;
+            let answer = client.heads(HeadsRequest { service, cursors }).await.map_err(|status| rpc::status::error(&status))?;
             Ok(answer.into_inner().heads)
         })
     }

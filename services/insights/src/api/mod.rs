@@ -24,5 +24,5 @@ async fn get_report(node: &Node, request: &Request<GetReportRequest>) -> Result<
     let caller = rpc::caller(request)?;
     let region = node.region.get();
     let filter = scope::filter(&caller, &region, request.get_ref())?;
-    report::make(node.db(), &region, filter).await
+    report::make(&node.of(&caller), &region, filter).await
 }

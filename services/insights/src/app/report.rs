@@ -3,14 +3,14 @@
 use kernel::Result;
 use proto::insights::{AgeBand, ClinicFigures, GetReportResponse};
 use region::{Regime, Region};
-use store::Db;
+use store::Scoped;
 
 use crate::domain::cells::{self, Band, Clinic};
 use crate::domain::figures::{nearest_rank, ratio, seconds};
 use crate::store::report::{self, Filter};
 
 /// Figures of the cases that `filter` means; small cells of anonymous services are left out.
-pub async fn make(db: &Db, region: &Region, mut filter: Filter) -> Result<GetReportResponse> {
+pub async fn make(db: &Scoped, region: &Region, mut filter: Filter) -> Result<GetReportResponse> {
     if filter.is_empty() {
         return Ok(GetReportResponse::default());
     }

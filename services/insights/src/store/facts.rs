@@ -47,8 +47,9 @@ pub async fn opened(unit: &mut Unit<'_>, opened: &Opened<'_>) -> Result<()> {
 pub async fn message(unit: &mut Unit<'_>, case: Id) -> Result<()> {
     unit.tx
         .exec(
-            "INSERT INTO fact_case (case_id, messages) VALUES ($1, 1) ON CONFLICT (case_id) DO UPDATE SET messages = fact_case.messages + 1",
-            args![case],
+            "INSERT INTO fact_case (case_id, messages, organisation) VALUES ($1, 1, $2) \
+             ON CONFLICT (case_id) DO UPDATE SET messages = fact_case.messages + 1",
+            args![case, unit.origin.organisation()?],
         )
         .await?;
     Ok(())
@@ -58,10 +59,10 @@ pub async fn message(unit: &mut Unit<'_>, case: Id) -> Result<()> {
 pub async fn state(unit: &mut Unit<'_>, case: Id, seq: i64, closed_at: Option<Time>, abandoned: bool) -> Result<()> {
     unit.tx
         .exec(
-            "INSERT INTO fact_case (case_id, closed_at, abandoned, state_seq) VALUES ($1,$2,$3,$4) ON CONFLICT (case_id) DO UPDATE SET \
+            "INSERT INTO fact_case (case_id, closed_at, abandoned, state_seq, organisation) VALUES ($1,$2,$3,$4,$5) ON CONFLICT (case_id) DO UPDATE SET \
              closed_at = excluded.closed_at, abandoned = excluded.abandoned, state_seq = excluded.state_seq \
              WHERE fact_case.state_seq < excluded.state_seq",
-            args![case, closed_at.map(Time::micros), abandoned, seq],
+            args![case, closed_at.map(Time::micros), abandoned, seq, unit.origin.organisation()?],
         )
         .await?;
     Ok(())
@@ -70,9 +71,9 @@ pub async fn state(unit: &mut Unit<'_>, case: Id, seq: i64, closed_at: Option<Ti
 pub async fn rated(unit: &mut Unit<'_>, case: Id, seq: i64, rating: i64) -> Result<()> {
     unit.tx
         .exec(
-            "INSERT INTO fact_case (case_id, rating, rating_seq) VALUES ($1,$2,$3) ON CONFLICT (case_id) DO UPDATE SET \
+            "INSERT INTO fact_case (case_id, rating, rating_seq, organisation) VALUES ($1,$2,$3,$4) ON CONFLICT (case_id) DO UPDATE SET \
              rating = excluded.rating, rating_seq = excluded.rating_seq WHERE fact_case.rating_seq < excluded.rating_seq",
-            args![case, rating, seq],
+            args![case, rating, seq, unit.origin.organisation()?],
         )
         .await?;
     Ok(())
@@ -82,10 +83,10 @@ pub async fn rated(unit: &mut Unit<'_>, case: Id, seq: i64, rating: i64) -> Resu
 pub async fn assigned(unit: &mut Unit<'_>, case: Id, at: Time) -> Result<()> {
     unit.tx
         .exec(
-            "INSERT INTO fact_case (case_id, first_assigned_at) VALUES ($1,$2) ON CONFLICT (case_id) DO UPDATE SET \
+            "INSERT INTO fact_case (case_id, first_assigned_at, organisation) VALUES ($1,$2,$3) ON CONFLICT (case_id) DO UPDATE SET \
              first_assigned_at = excluded.first_assigned_at \
              WHERE fact_case.first_assigned_at IS NULL OR fact_case.first_assigned_at > excluded.first_assigned_at",
-            args![case, at],
+            args![case, at, unit.origin.organisation()?],
         )
         .await?;
     Ok(())
@@ -94,7 +95,10 @@ pub async fn assigned(unit: &mut Unit<'_>, case: Id, at: Time) -> Result<()> {
 /// A booking of the case was confirmed. One that is given up later was confirmed all the same.
 pub async fn booked(unit: &mut Unit<'_>, booking: Id, case: Id) -> Result<()> {
     unit.tx
-        .exec("INSERT INTO fact_booking (booking_id, case_id) VALUES ($1,$2) ON CONFLICT (booking_id) DO NOTHING", args![booking, case])
+        .exec(
+            "INSERT INTO fact_booking (booking_id, case_id, organisation) VALUES ($1,$2,$3) ON CONFLICT (booking_id) DO NOTHING",
+            args![booking, case, unit.origin.organisation()?],
+        )
         .await?;
     Ok(())
 }

@@ -4,9 +4,19 @@
 pub mod facts;
 pub mod report;
 
-use store::Migration;
+use store::{Migration, Tables};
 
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const TABLES: Tables = Tables { steps: &[FIRST, ORGANISATIONS], shared: &[], crossing: &[] };
+
+const ORGANISATIONS: Migration = Migration {
+    name: "insights_organisations",
+    sql: "
+ALTER TABLE fact_booking ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE fact_booking SET organisation = COALESCE((SELECT c.organisation FROM fact_case c WHERE c.case_id = fact_booking.case_id), '');
+",
+};
+
+const FIRST: Migration = Migration {
     name: "insights_0001",
     sql: "
 -- One row per case, filled column by column by events of several services in whatever order they come. A row without
@@ -39,4 +49,4 @@ CREATE TABLE fact_booking (
 );
 CREATE INDEX fact_booking_case ON fact_booking (case_id);
 ",
-}];
+};

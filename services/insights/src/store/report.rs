@@ -1,7 +1,7 @@
 //! Aggregates over the counted cases.
 
 use kernel::{Result, Time};
-use store::{Args, Db, Val, args, values};
+use store::{Args, Scoped, Val, args, values};
 
 use crate::domain::cells::{Band, Clinic};
 
@@ -39,7 +39,7 @@ impl Filter {
 }
 
 /// Per clinic, by id.
-pub async fn clinics(db: &Db, filter: &Filter) -> Result<Vec<Clinic>> {
+pub async fn clinics(db: &Scoped, filter: &Filter) -> Result<Vec<Clinic>> {
     let (clause, args) = filter.clause();
     let sql = format!(
         "SELECT organisation, clinic, COUNT(*), COUNT(closed_at), COUNT(CASE WHEN abandoned THEN 1 END), \
@@ -85,7 +85,7 @@ pub struct Totals {
 /// A case whose worker came before its wait began, as for a message left overnight, has not waited.
 const WAIT: &str = "CASE WHEN first_assigned_at > wait_from THEN first_assigned_at - wait_from ELSE 0 END";
 
-pub async fn totals(db: &Db, filter: &Filter) -> Result<Totals> {
+pub async fn totals(db: &Scoped, filter: &Filter) -> Result<Totals> {
     let (clause, args) = filter.clause();
     let served = "closed_at IS NOT NULL AND NOT abandoned";
     let sql = format!(
@@ -117,7 +117,7 @@ pub async fn totals(db: &Db, filter: &Filter) -> Result<Totals> {
 }
 
 /// By age in ascending order, unknown first.
-pub async fn bands(db: &Db, filter: &Filter) -> Result<Vec<Band>> {
+pub async fn bands(db: &Scoped, filter: &Filter) -> Result<Vec<Band>> {
     let (clause, args) = filter.clause();
     let sql = format!("SELECT age_band, COUNT(*) FROM fact_case WHERE {clause} GROUP BY age_band ORDER BY age_band");
     let rows = db.rows(sql, args).await?;
@@ -130,7 +130,7 @@ pub async fn bands(db: &Db, filter: &Filter) -> Result<Vec<Band>> {
 }
 
 /// The wait at `place` (from 0) among the answered cases in ascending order, in microseconds; 0 if there is none.
-pub async fn wait_at(db: &Db, filter: &Filter, place: i64) -> Result<i64> {
+pub async fn wait_at(db: &Scoped, filter: &Filter, place: i64) -> Result<i64> {
     let (clause, mut args) = filter.clause();
     let sql = format!(
         "SELECT {WAIT} AS wait FROM fact_case WHERE {clause} AND first_assigned_at IS NOT NULL ORDER BY wait LIMIT 1 OFFSET ${}",

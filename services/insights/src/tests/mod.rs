@@ -52,10 +52,11 @@ impl World {
             replica: None,
             smtp: String::new(),
             attachments: String::new(),
+            demo: false,
             shutdown: tokio_util::sync::CancellationToken::new(),
             tasks: tokio_util::task::TaskTracker::new(),
         };
-        let node = platform.node("insights", store::MIGRATIONS, |_| Vec::new()).await.unwrap();
+        let node = platform.node("insights", &store::TABLES, |_| Vec::new()).await.unwrap();
         let world = Self {
             api: Api { node: node.clone() },
             handlers: vec![Arc::new(events::intake::Intake), Arc::new(events::routing::Routing), Arc::new(events::scheduling::Scheduling)],
@@ -73,7 +74,7 @@ impl World {
     async fn feed(&self, events: &[Envelope]) {
         let (handlers, events) = (self.handlers.clone(), events.to_vec());
         self.node
-            .commit(Id::derived(&[b"test"]), Origin::system("test"), move |unit| {
+            .commit(Id::derived(&[b"test"]), Origin::system("test").of("care"), move |unit| {
                 let (handlers, events) = (handlers.clone(), events.clone());
                 Box::pin(async move {
                     for event in &events {
@@ -185,7 +186,7 @@ impl Story {
     }
 
     fn rated(self, rating: i32) -> Self {
-        self.then(1, &CaseRated { rating })
+        self.then(1, &CaseRated { rating, ..Default::default() })
     }
 
     fn booked(self) -> Self {

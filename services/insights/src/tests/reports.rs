@@ -65,11 +65,11 @@ async fn an_erased_case_stays_counted_and_keeps_no_detail() {
     world.feed(&Story::open("care", "sea", 0, "cough", 30).message().closed(Outcome::Advice).rated(5).events).await;
     let before = world.report().await;
     let mut story = Story::open("care", "sea", 0, "cough", 30);
-    story.case = world.node.db().row("SELECT case_id FROM fact_case", ::store::args![]).await.unwrap().unwrap().id(0).unwrap();
+    story.case = world.node.db().of("care").row("SELECT case_id FROM fact_case", ::store::args![]).await.unwrap().unwrap().id(0).unwrap();
     let erased = story.then(0, &CaseErased {}).events.pop().unwrap();
     world.feed(&[erased]).await;
     assert_eq!(world.report().await, before);
-    let row = world.node.db().row("SELECT entry_point, channel FROM fact_case", ::store::args![]).await.unwrap().unwrap();
+    let row = world.node.db().of("care").row("SELECT entry_point, channel FROM fact_case", ::store::args![]).await.unwrap().unwrap();
     assert_eq!((row.text(0).unwrap(), row.text(1).unwrap()), (String::new(), String::new()));
 }
 

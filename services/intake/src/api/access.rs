@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use auth::{Principal, Resource, Role, token_hash};
+use auth::{Principal, Reach, Resource, Role, token_hash};
 use kernel::error::Violations;
 use kernel::{Error, Id, Result};
 use log::Scope;
 use proto::access::access_service_server::AccessService;
 use proto::access::{
-    self, IntrospectRequest, IntrospectResponse, IssueTokenRequest, IssueTokenResponse, PrincipalKind, RevokeTokenRequest,
-    RevokeTokenResponse,
+    self, IntrospectRequest, IntrospectResponse, IssueTokenRequest, IssueTokenResponse, KeepSessionRequest, KeepSessionResponse,
+    ListDemoLoginsRequest, ListDemoLoginsResponse, PrincipalKind, RevokeTokenRequest, RevokeTokenResponse, SignInDemoRequest,
+    SignInDemoResponse,
 };
 use rpc::caller::reply;
 use rpc::{Answer, caller, status};
@@ -17,6 +18,7 @@ use runtime::Node;
 use tonic::Request;
 
 use crate::store;
+use crate::store::tokens::Bearer;
 
 const DEFAULT_LIFE: u32 = 12 * 3600;
 const MAX_LIFE: u32 = 366 * 86_400;
@@ -80,6 +82,19 @@ impl Access {
     }
 }
 
+pub(super) fn wire(principal: Principal) -> access::Principal {
+    let kind = match principal.role {
+        Role::Visitor => PrincipalKind::Visitor,
+        Role::Worker => PrincipalKind::Worker,
+        Role::Volunteer => PrincipalKind::Volunteer,
+        Role::Leader => PrincipalKind::Leader,
+        Role::Integrator => PrincipalKind::Integrator,
+        Role::Operator => PrincipalKind::Operator,
+        Role::Anonymous | Role::Service => PrincipalKind::Unspecified,
+    };
+    access::Principal { kind: kind.into(), id: principal.id, organisation_id: principal.organisation, clinic_ids: principal.clinics }
+}
+
 /// Whether a worker of this role in the region may bear a token of that role: a leader may also work as one of the team.
 fn fits(described: region::Role, role: Role) -> bool {
     match described {
@@ -128,7 +143,7 @@ impl AccessService for Access {
         let token_id = Id::derived(&[b"issued token", token.as_bytes()]);
         let (answer, receipt) = self
             .node
-            .commit(token_id, caller.origin(), move |unit| {
+            .commit(token_id, caller.origin().of(&principal.organisation), move |unit| {
                 let (once, principal, hash) = (once.clone(), principal.clone(), hash.clone());
                 Box::pin(async move {
                     if let Some(earlier) = unit.earlier_answer::<IssueTokenResponse>(&once).await? {
@@ -158,18 +173,24 @@ impl AccessService for Access {
         let token_id = Id::parse("token_id", &request.token_id).map_err(status)?;
         // Ending a token twice is harmless, so only the id's form matters.
         caller.once(&request.request_id, &request).map_err(status)?;
-        let origin = caller.origin();
+        let mut origin = caller.origin();
+        if caller.role() == Role::Operator {
+            let organisation = store::tokens::organisation(&self.node.log.machinery(), token_id).await.map_err(status)?;
+            origin = origin.of(&organisation.ok_or_else(|| status(Error::not_found("token")))?);
+        }
         let ((), receipt) = self
             .node
             .commit(token_id, origin, move |unit| {
                 let caller = caller.clone();
                 Box::pin(async move {
-                    let (organisation, clinics) = store::tokens::bearer(unit, token_id).await?.ok_or_else(|| Error::not_found("token"))?;
-                    if caller.role() != Role::Operator && clinics.is_empty() {
-                        return Err(Error::not_found("token"));
+                    let Bearer { id, organisation, clinics } =
+                        store::tokens::bearer(unit, token_id).await?.ok_or_else(|| Error::not_found("token"))?;
+                    let whole = Resource { organisation: &organisation, owner: &id, ..Resource::default() };
+                    if clinics.is_empty() || caller.reach()? == Reach::Own {
+                        caller.check("token", &whole)?;
                     }
                     for clinic in &clinics {
-                        caller.check("token", &Resource { organisation: &organisation, clinic, ..Resource::default() })?;
+                        caller.check("token", &Resource { clinic, ..whole.clone() })?;
                     }
                     store::tokens::revoke(unit, token_id).await?;
                     unit.audit(token_id, &Scope { organisation, ..Scope::default() });
@@ -181,31 +202,31 @@ impl AccessService for Access {
         Ok(reply("intake", RevokeTokenResponse {}, &receipt))
     }
 
+    async fn keep_session(&self, request: Request<KeepSessionRequest>) -> Answer<KeepSessionResponse> {
+        let caller = caller(&request).map_err(status)?;
+        self.keep(&caller).await.map(tonic::Response::new).map_err(status)
+    }
+
+    async fn list_demo_logins(&self, request: Request<ListDemoLoginsRequest>) -> Answer<ListDemoLoginsResponse> {
+        let caller = caller(&request).map_err(status)?;
+        self.demo_logins(&caller).map(tonic::Response::new).map_err(status)
+    }
+
+    async fn sign_in_demo(&self, request: Request<SignInDemoRequest>) -> Answer<SignInDemoResponse> {
+        let caller = caller(&request).map_err(status)?;
+        self.sign_in(&caller, &request.into_inner()).await.map_err(status)
+    }
+
     async fn introspect(&self, request: Request<IntrospectRequest>) -> Answer<IntrospectResponse> {
         let hash = request.into_inner().token_hash;
         if hash.len() != 32 {
             return Err(status(Error::invalid("token_hash", "must be a SHA-256, 32 bytes")));
         }
-        let found = store::tokens::find(self.node.db(), &hash, self.node.now()).await.map_err(status)?;
+        let found = store::tokens::find(&self.node.log.machinery(), &hash, self.node.now()).await.map_err(status)?;
         let Some(mut token) = found else { return Ok(IntrospectResponse::default().into()) };
         if !self.still_there(&mut token.principal) {
             return Ok(IntrospectResponse::default().into());
         }
-        let kind = match token.principal.role {
-            Role::Visitor => PrincipalKind::Visitor,
-            Role::Worker => PrincipalKind::Worker,
-            Role::Volunteer => PrincipalKind::Volunteer,
-            Role::Leader => PrincipalKind::Leader,
-            Role::Integrator => PrincipalKind::Integrator,
-            Role::Operator => PrincipalKind::Operator,
-            Role::Anonymous | Role::Service => PrincipalKind::Unspecified,
-        };
-        let principal = access::Principal {
-            kind: kind.into(),
-            id: token.principal.id,
-            organisation_id: token.principal.organisation,
-            clinic_ids: token.principal.clinics,
-        };
-        Ok(IntrospectResponse { principal: Some(principal), expires_at: Some(proto::timestamp(token.expires_at)) }.into())
+        Ok(IntrospectResponse { principal: Some(wire(token.principal)), expires_at: Some(proto::timestamp(token.expires_at)) }.into())
     }
 }

@@ -1,5 +1,7 @@
 //! CaseService: each RPC checks its fields and hands over to `app`.
 
+use std::time::Duration;
+
 use kernel::error::{Code, Violations};
 use kernel::{Error, Id, Result};
 use proto::intake::case_service_server::CaseService;
@@ -12,7 +14,7 @@ use proto::intake::{
     SetCaseModeRequest, SetCaseModeResponse,
 };
 use rpc::caller::reply;
-use rpc::{Answer, Caller, caller, status};
+use rpc::{Answer, Caller, Whence, caller, status};
 use tonic::Request;
 
 use crate::app::{App, change, tokens};
@@ -24,8 +26,11 @@ pub struct Cases {
     pub app: App,
 }
 
-/// Tries at a return phrase per caller's address and minute: enough for typing errors, useless for guessing.
+/// Tries at a return phrase per minute, from one address and for one case: enough for typing errors, useless for guessing.
 const PHRASE_TRIES: u32 = 10;
+/// Tries of all together per minute: many addresses guess no faster than this.
+const ALL_TRIES: u32 = 600;
+const MINUTE: Duration = Duration::from_secs(60);
 
 #[tonic::async_trait]
 impl CaseService for Cases {
@@ -59,8 +64,8 @@ impl CaseService for Cases {
 
     async fn resume_case(&self, request: Request<ResumeCaseRequest>) -> Answer<ResumeCaseResponse> {
         let caller = caller(&request).map_err(status)?;
-        let peer = request.remote_addr().map_or_else(|| "unknown".to_owned(), |address| address.ip().to_string());
-        resume(&self.app, &caller, &peer, request.into_inner()).await
+        let whence = rpc::whence(&request).map_err(status)?;
+        resume(&self.app, &caller, &whence, request.into_inner()).await
     }
 
     async fn set_case_mode(&self, request: Request<SetCaseModeRequest>) -> Answer<SetCaseModeResponse> {
@@ -173,41 +178,37 @@ fn set_mode(request: &SetCaseModeRequest) -> Result<(Id, Command)> {
 impl App {
     /// A case, once the read is logged: a failed audit write fails the read.
     pub async fn read(&self, caller: &Caller, id: Id) -> Result<cases::Stored> {
-        let case = cases::load(self.node.db(), id).await?;
+        let case = cases::load(&self.node.of(caller), id).await?;
         change::check(caller, caller.rpc, &case)?;
-        self.log_read(caller, id, &case).await?;
+        self.node.log_read(caller, vec![(id, case.scope())]).await?;
         Ok(case)
-    }
-
-    /// Writes the audit row of a read.
-    pub async fn log_read(&self, caller: &Caller, id: Id, case: &cases::Stored) -> Result<()> {
-        let scope = case.scope();
-        self.node
-            .commit(id, caller.origin(), move |unit| {
-                let scope = scope.clone();
-                Box::pin(async move {
-                    unit.audit(id, &scope);
-                    Ok(())
-                })
-            })
-            .await?;
-        Ok(())
     }
 }
 
-async fn resume(app: &App, caller: &Caller, peer: &str, request: ResumeCaseRequest) -> Answer<ResumeCaseResponse> {
+fn tries_left(allowed: Result<(), Duration>) -> Result<()> {
+    allowed.map_err(|wait| {
+        let message = format!("too many tries; wait {} seconds", wait.as_secs().max(1));
+        Error::new(Code::ResourceExhausted, "TOO_MANY_TRIES", message)
+    })
+}
+
+async fn resume(app: &App, caller: &Caller, whence: &Whence, request: ResumeCaseRequest) -> Answer<ResumeCaseResponse> {
     let done = async {
         let mut violations = Violations::default();
         violations.text("return_phrase", &request.return_phrase, 400);
         violations.done()?;
-        let minute = std::time::Duration::from_secs(60);
-        if let Err(wait) = app.node.platform.ephemeral.allow(&format!("phrase:{peer}"), PHRASE_TRIES, minute).await {
-            let message = format!("too many tries; wait {} seconds", wait.as_secs().max(1));
-            return Err(Error::new(Code::ResourceExhausted, "TOO_MANY_TRIES", message));
-        }
+        let tries = &app.node.platform.ephemeral;
+        tries_left(tries.allow(&format!("phrase:{}", whence.key()), PHRASE_TRIES, MINUTE).await)?;
+        tries_left(tries.allow("phrase", ALL_TRIES, MINUTE).await)?;
         let secret = app.node.platform.secret.clone();
         let hash = tokens::phrase_hash(&secret, &request.return_phrase);
-        let case = cases::by_phrase(app.node.db(), hash).await?.ok_or_else(|| Error::not_found("case with that return phrase"))?;
+        let case = match cases::organisation_of_phrase(&app.node.log.machinery(), &hash).await? {
+            Some(organisation) => cases::by_phrase(&app.node.db().of(&organisation), &hash).await?,
+            None => None,
+        };
+        let case = case.ok_or_else(|| Error::not_found("case with that return phrase"))?;
+        // From however many addresses: nobody comes back to one case that often.
+        tries_left(tries.allow(&format!("phrase-of:{}", case.id), PHRASE_TRIES, MINUTE).await)?;
         let once = caller.once(&request.request_id, &request)?;
         let nonce = if request.request_id.is_empty() { Id::new(app.node.now()).to_string() } else { request.request_id.clone() };
         let token = tokens::visitor_token(&secret, &case.organisation, case.visitor, &nonce, app.node.now());
@@ -216,7 +217,7 @@ async fn resume(app: &App, caller: &Caller, peer: &str, request: ResumeCaseReque
         let token = std::sync::Arc::new(token);
         let ((), receipt) = app
             .node
-            .commit(id, caller.origin(), move |unit| {
+            .commit(id, caller.origin().of(&case.organisation), move |unit| {
                 let (token, scope, once) = (token.clone(), scope.clone(), once.clone());
                 Box::pin(async move {
                     unit.audit(id, &scope);

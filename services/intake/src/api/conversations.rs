@@ -85,7 +85,7 @@ async fn list(app: &App, caller: &Caller, request: &ListMessagesRequest) -> Resu
     violations.done()?;
     let case = app.read(caller, id).await?;
     let limit = if request.page_size == 0 { 200 } else { i64::from(request.page_size) };
-    let messages = messages::after(app.node.db(), id, request.after_seq, limit).await?;
+    let messages = messages::after(&app.node.of(caller), id, request.after_seq, limit).await?;
     // A message may have come between the two reads.
     let last_seq = messages.last().map_or(case.last_seq, |last| last.seq.max(case.last_seq));
     Ok(ListMessagesResponse { messages, last_seq })
@@ -94,7 +94,7 @@ async fn list(app: &App, caller: &Caller, request: &ListMessagesRequest) -> Resu
 /// Tells the other side that somebody is typing.
 pub async fn typing(app: &App, caller: &Caller, request: &SetTypingRequest) -> Result<()> {
     let id = Id::parse("case_id", &request.case_id)?;
-    let case = cases::load(app.node.db(), id).await?;
+    let case = cases::load(&app.node.of(caller), id).await?;
     change::check(caller, TYPING, &case)?;
     if case.life.closed_at.is_some() {
         return Err(Error::precondition("CASE_CLOSED", "the case is closed"));

@@ -56,9 +56,17 @@ impl Stream {
         let shutdown = self.app.node.platform.shutdown.clone();
         let life = tokio::time::sleep(spread(LIFE, &self.caller));
         tokio::pin!(life);
+        let (authenticator, caller) = (self.app.authenticator.clone(), self.caller.clone());
+        let ended = authenticator.ended(&caller);
+        tokio::pin!(ended);
         let mut ending = false;
         loop {
             tokio::select! {
+                error = &mut ended => {
+                    // A client that is gone needs no answer.
+                    let _ = self.sender.send(Err(status(error))).await;
+                    break;
+                }
                 frame = frames.next() => match frame {
                     Some(Ok(frame)) => self.take(frame).await,
                     _ => break,

@@ -220,6 +220,7 @@ async fn summary(app: &App, region: Arc<Region>, found: &Found, language: Option
         channels: channels(&entry_point.channels),
         languages: organisation.languages_at(entry_point).iter().map(|language| language.code().to_owned()).collect(),
         anonymous_allowed: entry_point.anonymity == Anonymity::Allowed,
+        practice: entry_point.practice,
         open,
         next_opening_at: next_opening_at.map(proto::timestamp),
     })

@@ -1,16 +1,14 @@
 //! Lists with pages: cases, and who has read or changed a case.
 
-use std::sync::Arc;
-
 use auth::Reach;
 use kernel::error::Violations;
 use kernel::{Error, Id, Result, Time};
-use log::{Origin, Scope};
 use proto::intake::{
     AuditEntry, CaseState, CaseView, ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse, ListContactsRequest,
     ListContactsResponse,
 };
 use rpc::Caller;
+use runtime::Node;
 use store::args;
 
 use crate::app::{App, change};
@@ -78,7 +76,7 @@ pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Res
         filter.worker = Some(caller.principal.id.clone());
     }
     filter.after = unseal(app, &request.page_token)?.and_then(|content| place(&content)).unwrap_or_default();
-    let mut found = worklists::list(app.node.db(), &filter, limit + 1).await?;
+    let mut found = worklists::list(&app.node.of(caller), &filter, limit + 1).await?;
     let more = found.len() as i64 > limit;
     found.truncate(limit as usize);
     let next_page_token = match found.last().filter(|_| more) {
@@ -89,7 +87,7 @@ pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Res
         },
         None => String::new(),
     };
-    log_list(app, caller, caller.origin(), &found).await?;
+    log_list(app, caller, caller.rpc.to_owned(), &found).await?;
     Ok(ListCasesResponse { cases: found.iter().map(cases::Stored::to_proto).collect(), next_page_token })
 }
 
@@ -102,18 +100,17 @@ pub async fn contacts(app: &App, caller: &Caller, request: ListContactsRequest) 
     let reason = request.access_reason.as_str();
     violations.check(REASONS.contains(&reason), "access_reason", "must be continuity, safety, follow_up or visitor_request");
     violations.done()?;
-    let case = cases::load(app.node.db(), id).await?;
+    let case = cases::load(&app.node.of(caller), id).await?;
     change::check(caller, caller.rpc, &case)?;
     // An anonymous visitor's cases are nobody's history, even if one of them holds a name.
     let found = if case.person.identified {
         let filter = Filter { organisation: case.organisation.clone(), other_of: Some((case.visitor, id)), ..Filter::default() };
-        worklists::list(app.node.db(), &filter, MOST).await?
+        worklists::list(&app.node.of(caller), &filter, MOST).await?
     } else {
         Vec::new()
     };
-    let origin = Origin { action: format!("{} ({reason})", caller.rpc), ..caller.origin() };
     let read: Vec<Stored> = std::iter::once(case).chain(found).collect();
-    log_list(app, caller, origin, &read).await?;
+    log_list(app, caller, format!("{} ({reason})", caller.rpc), &read).await?;
     Ok(ListContactsResponse { cases: read.iter().skip(1).map(Stored::to_proto).collect() })
 }
 
@@ -126,37 +123,25 @@ fn place(content: &str) -> Option<After> {
 }
 
 /// A list is an access to each case in it; the list itself stands under the organisation, also if it is empty.
-pub async fn log_list(app: &App, caller: &Caller, origin: Origin, found: &[Stored]) -> Result<()> {
-    let organisation = caller.principal.organisation.clone();
-    let key = Id::derived(&[b"list", organisation.as_bytes()]);
-    let listed: Arc<Vec<(Id, Scope)>> = Arc::new(found.iter().map(|case| (case.id, case.scope())).collect());
-    app.node
-        .commit(key, origin, move |unit| {
-            let scope = Scope { organisation: organisation.clone(), ..Scope::default() };
-            let listed = listed.clone();
-            Box::pin(async move {
-                unit.audit(key, &scope);
-                listed.iter().for_each(|(case, scope)| unit.audit(*case, scope));
-                Ok(())
-            })
-        })
-        .await?;
-    Ok(())
+async fn log_list(app: &App, caller: &Caller, action: String, found: &[Stored]) -> Result<()> {
+    let mut shown = vec![Node::many(caller)];
+    shown.extend(found.iter().map(|case| (case.id, case.scope())));
+    app.node.log_read_as(caller, action, shown).await
 }
 
 pub async fn audit(app: &App, caller: &Caller, request: ListAuditRequest) -> Result<ListAuditResponse> {
     let id = Id::parse("case_id", &request.case_id)?;
     let limit = page_size(request.page_size)?;
-    let case = cases::load(app.node.db(), id).await?;
+    let case = cases::load(&app.node.of(caller), id).await?;
     change::check(caller, caller.rpc, &case)?;
     let after = match unseal(app, &request.page_token)? {
         None => 0,
         Some(content) => content.parse::<i64>().map_err(|_| Error::invalid("page_token", "is not one of this list"))?,
     };
-    app.log_read(caller, id, &case).await?;
+    app.node.log_read(caller, vec![(id, case.scope())]).await?;
     let rows = app
         .node
-        .db()
+        .of(caller)
         .rows(
             "SELECT position, at, principal_kind, principal_id, action, clinic FROM audit_log WHERE key = $1 AND position > $2 ORDER BY position LIMIT $3",
             args![id.to_string(), after, limit + 1],

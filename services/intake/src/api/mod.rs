@@ -12,4 +12,5 @@ mod lists;
 mod notes;
 pub mod referrals;
 mod rollout;
+mod sessions;
 mod subscribe;

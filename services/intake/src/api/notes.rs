@@ -50,5 +50,5 @@ pub async fn post(app: &App, caller: &Caller, request: PostNoteRequest) -> Resul
 pub async fn list(app: &App, caller: &Caller, request: ListNotesRequest) -> Result<ListNotesResponse> {
     let id = Id::parse("case_id", &request.case_id)?;
     app.read(caller, id).await?;
-    Ok(ListNotesResponse { notes: messages::notes(app.node.db(), id).await? })
+    Ok(ListNotesResponse { notes: messages::notes(&app.node.of(caller), id).await? })
 }

@@ -31,8 +31,8 @@ impl ReferralService for Referrals {
 
     async fn report_referral(&self, request: Request<ReportReferralRequest>) -> Answer<ReportReferralResponse> {
         let caller = caller(&request).map_err(status)?;
-        let peer = request.remote_addr().map_or_else(|| "unknown".to_owned(), |address| address.ip().to_string());
-        let receipt = self.app.report(&caller, &peer, &request.into_inner()).await.map_err(status)?;
+        let whence = rpc::whence(&request).map_err(status)?;
+        let receipt = self.app.report(&caller, &whence, &request.into_inner()).await.map_err(status)?;
         Ok(reply("intake", ReportReferralResponse {}, &receipt))
     }
 }

@@ -9,6 +9,7 @@ use log::{Receipt, Scope};
 use proto::intake::{ClinicRollout, ListRolloutResponse, RolloutDone, RolloutStep, SetRolloutStepRequest, SetRolloutStepResponse};
 use region::{Clinic, Organisation};
 use rpc::Caller;
+use store::Scoped;
 
 use crate::app::App;
 use crate::store::rollout::{self, Done};
@@ -25,15 +26,15 @@ pub async fn list(app: &App, caller: &Caller) -> Result<ListRolloutResponse> {
         if shown.is_empty() {
             continue;
         }
-        let done = rollout::list(app.node.db(), &organisation.id).await?;
+        let done = rollout::list(&app.node.of(caller), &organisation.id).await?;
         for clinic in shown {
-            clinics.push(of(app, organisation, clinic, &done).await?);
+            clinics.push(of(&app.node.of(caller), organisation, clinic, &done).await?);
         }
     }
     Ok(ListRolloutResponse { clinics })
 }
 
-async fn of(app: &App, organisation: &Organisation, clinic: &Clinic, done: &[Done]) -> Result<ClinicRollout> {
+async fn of(db: &Scoped, organisation: &Organisation, clinic: &Clinic, done: &[Done]) -> Result<ClinicRollout> {
     Ok(ClinicRollout {
         organisation_id: organisation.id.clone(),
         clinic_id: clinic.id.clone(),
@@ -43,7 +44,7 @@ async fn of(app: &App, organisation: &Organisation, clinic: &Clinic, done: &[Don
             .filter(|one| one.clinic == clinic.id)
             .map(|one| RolloutDone { step: one.step, set_by: one.set_by.clone(), set_at: Some(proto::timestamp(one.set_at)) })
             .collect(),
-        practice_cases: rollout::practice_cases(app.node.db(), &organisation.id, &clinic.id).await?,
+        practice_cases: rollout::practice_cases(db, &organisation.id, &clinic.id).await?,
     })
 }
 
@@ -62,7 +63,7 @@ pub async fn set(app: &App, caller: &Caller, request: SetRolloutStepRequest) -> 
     let (by, done) = (caller.principal.id.clone(), request.done);
     let (_, receipt) = app
         .node
-        .commit(key, caller.origin(), move |unit| {
+        .commit(key, caller.origin().of(&organisation.id), move |unit| {
             let (once, scope, by) = (once.clone(), scope.clone(), by.clone());
             Box::pin(async move {
                 if unit.earlier_answer::<SetRolloutStepResponse>(&once).await?.is_some() {
@@ -86,6 +87,6 @@ pub async fn set(app: &App, caller: &Caller, request: SetRolloutStepRequest) -> 
             })
         })
         .await?;
-    let done = rollout::list(app.node.db(), &organisation.id).await?;
-    Ok((SetRolloutStepResponse { rollout: Some(of(app, organisation, clinic, &done).await?) }, receipt))
+    let done = rollout::list(&app.node.of(caller), &organisation.id).await?;
+    Ok((SetRolloutStepResponse { rollout: Some(of(&app.node.of(caller), organisation, clinic, &done).await?) }, receipt))
 }

@@ -26,7 +26,7 @@ const RPC: &str = "samtal.intake.v1.ConversationService/Subscribe";
 const ROOM: usize = 128;
 /// How long a reader may be behind before it is told to begin again.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often the token is checked again and the open screen is told.
+/// How often it is looked whose the case is, and the open screen is told.
 const CHECK: Duration = Duration::from_secs(3);
 /// Messages read from the store at a time.
 const PAGE: i64 = 100;
@@ -68,13 +68,13 @@ impl Reader {
         let id = violations.id("case_id", &request.case_id);
         violations.check(request.after_seq >= 0, "after_seq", "must not be negative");
         violations.done()?;
-        let case = cases::load(app.node.db(), id).await?;
+        let case = cases::load(&app.node.of(caller), id).await?;
         change::check(caller, RPC, &case)?;
         let live = app.node.bus().subscribe_live(&bus::live_subject(&request.case_id)).await?;
-        let seat = app.hub.join(id);
-        app.log_read(caller, id, &case).await?;
+        let seat = app.hub.join(id, &case.organisation);
+        app.node.log_read(caller, vec![(id, case.scope())]).await?;
         let screen = Screen::of(app, caller, id);
-        app.show_screen(screen.key.as_deref()).await;
+        screen.show().await;
         if caller.role() == Role::Visitor && case.answer_waits {
             app.visitor_returned(caller, id).await?;
         }
@@ -86,8 +86,10 @@ impl Reader {
         // Kept free for the last word, whatever the reader does.
         let Ok(last_word) = sender.clone().reserve_owned().await else { return };
         let shutdown = self.app.node.platform.shutdown.clone();
+        let (authenticator, caller) = (self.app.authenticator.clone(), self.caller.clone());
         let end = tokio::select! {
             end = self.deliver(&sender) => end,
+            error = authenticator.ended(&caller) => End::Told(status(error)),
             () = sender.closed() => End::Gone,
             () = shutdown.cancelled() => End::Resync,
         };
@@ -133,7 +135,9 @@ impl Reader {
     /// Everything in the store after the last seq.
     async fn catch_up(&mut self, sender: &Sender) -> Result<(), End> {
         loop {
-            let page = messages::after(self.app.node.db(), self.case, self.last, PAGE).await.map_err(|error| End::Told(status(error)))?;
+            let page = messages::after(&self.app.node.of(&self.caller), self.case, self.last, PAGE)
+                .await
+                .map_err(|error| End::Told(status(error)))?;
             let full = page.len() as i64 == PAGE;
             for message in page {
                 self.pass_on(sender, message).await?;
@@ -162,18 +166,10 @@ impl Reader {
         }
     }
 
-    /// A revoked token, or a case that went to somebody else, ends the stream.
+    /// A case that went to somebody else ends the stream.
     async fn check(&mut self) -> Result<(), End> {
-        self.app.show_screen(self.screen.key.as_deref()).await;
-        if !self.caller.token_hash.is_empty() && self.caller.role() != Role::Service {
-            match self.app.authenticator.holder(self.caller.token_hash.clone()).await {
-                Ok(_) => {}
-                // Not being able to ask is no reason to cut somebody off.
-                Err(error) if error.is_transient() => return Ok(()),
-                Err(error) => return Err(End::Told(status(error))),
-            }
-        }
-        match cases::load(self.app.node.db(), self.case).await {
+        self.screen.show().await;
+        match cases::load(&self.app.node.of(&self.caller), self.case).await {
             Ok(case) => change::check(&self.caller, RPC, &case).map_err(|error| End::Told(status(error))),
             Err(error) if error.is_transient() => Ok(()),
             Err(error) => Err(End::Told(status(error))),
@@ -181,17 +177,12 @@ impl Reader {
     }
 }
 
-impl App {
-    async fn show_screen(&self, key: Option<&str>) {
-        if let Some(key) = key {
-            self.node.platform.ephemeral.set_present(key, live::SCREEN).await;
-        }
-    }
-}
-
-/// The sign that somebody has this conversation open; gone soon after they are.
+/// The sign that somebody has this conversation open here; gone soon after they are. Each stream has its own: who closes one of
+/// two tabs is still there.
 struct Screen {
     app: App,
+    /// This stream among all.
+    by: String,
     /// None: a caller whose screen tells nothing to others.
     key: Option<String>,
 }
@@ -203,7 +194,13 @@ impl Screen {
             role if role.is_staff() => Some(live::worker_screen(case)),
             _ => None,
         };
-        Self { app: app.clone(), key }
+        Self { app: app.clone(), by: Id::new(app.node.now()).to_string(), key }
+    }
+
+    async fn show(&self) {
+        if let Some(key) = &self.key {
+            self.app.node.platform.ephemeral.set_present(key, &self.by, live::SCREEN).await;
+        }
     }
 }
 
@@ -211,8 +208,8 @@ impl Drop for Screen {
     /// Also when the reader is cut off in the middle: a screen that is gone must not count as present.
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            let ephemeral = self.app.node.platform.ephemeral.clone();
-            self.app.node.platform.tasks.spawn(async move { ephemeral.clear_present(&key).await });
+            let (ephemeral, by) = (self.app.node.platform.ephemeral.clone(), std::mem::take(&mut self.by));
+            self.app.node.platform.tasks.spawn(async move { ephemeral.clear_present(&key, &by).await });
         }
     }
 }

@@ -70,11 +70,11 @@ async fn sweep(files: Files, node: Node) {
 async fn sweep_once(files: &Files, node: &Node) -> Result<()> {
     const SOME: i64 = 100;
     loop {
-        let doomed = attachments::doomed(node.db(), SOME).await?;
-        for id in &doomed {
+        let doomed = attachments::doomed(&node.log.machinery(), SOME).await?;
+        for (id, organisation) in &doomed {
             files.objects.delete(*id).await?;
             let id = *id;
-            node.commit(id, Origin::system("sweep of attachments"), move |unit| {
+            node.commit(id, Origin::system("sweep of attachments").of(organisation), move |unit| {
                 Box::pin(async move { attachments::forget(unit, id).await })
             })
             .await?;
@@ -97,7 +97,7 @@ pub async fn unused(unit: &mut Unit<'_>, files: &Files, id: Id) -> Result<()> {
 impl App {
     /// The case of an upload and the largest file that it may bring, checked before a byte is taken.
     pub async fn may_upload(&self, caller: &Caller, id: Id) -> Result<(cases::Stored, usize)> {
-        let case = cases::load(self.node.db(), id).await?;
+        let case = cases::load(&self.node.of(caller), id).await?;
         change::check(caller, caller.rpc, &case)?;
         if case.life.closed_at.is_some() {
             return Err(Error::precondition("CASE_CLOSED", "the case is closed; open it again to send a file"));
@@ -170,15 +170,15 @@ impl App {
     /// A file's bytes for somebody who may read the conversation; the look is logged.
     pub async fn file(&self, caller: &Caller, id: Id) -> Result<(Attachment, bytes::Bytes)> {
         let missing = || Error::not_found("attachment");
-        let file = attachments::load(self.node.db(), id).await?.filter(|file| file.state == State::Stored).ok_or_else(missing)?;
-        let case = cases::load(self.node.db(), file.case).await?;
+        let file = attachments::load(&self.node.of(caller), id).await?.filter(|file| file.state == State::Stored).ok_or_else(missing)?;
+        let case = cases::load(&self.node.of(caller), file.case).await?;
         let owner = case.visitor.to_string();
         caller.check("attachment", &case.resource(&owner))?;
         // Before it is sent it is its sender's alone.
         if file.seq.is_none() && file.sender.id != caller.principal.id {
             return Err(missing());
         }
-        self.log_read(caller, case.id, &case).await?;
+        self.node.log_read(caller, vec![(case.id, case.scope())]).await?;
         Ok((file.to_proto(), self.files.objects.get(id).await?))
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::store::Whose;
 use kernel::Id;
 use runtime::Node;
 use tokio::sync::watch;
@@ -16,7 +17,14 @@ const COMPARE: Duration = Duration::from_secs(5);
 /// Most conversations in one query.
 const PAGE: usize = 400;
 
-type Open = Arc<Mutex<HashMap<Id, (usize, watch::Sender<i64>)>>>;
+/// An open conversation: whose it is, its seats, and the last seq that is known.
+struct Talk {
+    organisation: String,
+    seats: usize,
+    last_seq: watch::Sender<i64>,
+}
+
+type Open = Arc<Mutex<HashMap<Id, Talk>>>;
 
 /// The conversations that are open here. Cheap to clone.
 #[derive(Clone)]
@@ -47,20 +55,21 @@ impl Hub {
         hub
     }
 
-    pub fn join(&self, case: Id) -> Seat {
+    pub fn join(&self, case: Id, organisation: &str) -> Seat {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = open.entry(case).or_insert_with(|| (0, watch::Sender::new(0)));
-        entry.0 += 1;
-        Seat { case, open: self.open.clone(), last_seq: entry.1.subscribe() }
+        let new = || Talk { organisation: organisation.to_owned(), seats: 0, last_seq: watch::Sender::new(0) };
+        let talk = open.entry(case).or_insert_with(new);
+        talk.seats += 1;
+        Seat { case, open: self.open.clone(), last_seq: talk.last_seq.subscribe() }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = open.get_mut(&self.case) {
-            entry.0 -= 1;
-            if entry.0 == 0 {
+        if let Some(talk) = open.get_mut(&self.case) {
+            talk.seats -= 1;
+            if talk.seats == 0 {
                 open.remove(&self.case);
             }
         }
@@ -68,14 +77,18 @@ impl Drop for Seat {
 }
 
 async fn compare(node: &Node, open: &Open) {
-    let cases: Vec<Id> = open.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+    let (cases, whose) = {
+        let open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        (open.keys().copied().collect::<Vec<Id>>(), Whose::many(open.values().map(|talk| talk.organisation.clone())))
+    };
+    let db = node.db().of(whose);
     for some in cases.chunks(PAGE) {
-        match store::messages::last_seqs(node.db(), some).await {
+        match store::messages::last_seqs(&db, some).await {
             Ok(seqs) => {
                 let open = open.lock().unwrap_or_else(PoisonError::into_inner);
                 for (case, seq) in seqs {
-                    if let Some((_, sender)) = open.get(&case) {
-                        sender.send_if_modified(|known| {
+                    if let Some(talk) = open.get(&case) {
+                        talk.last_seq.send_if_modified(|known| {
                             let newer = seq > *known;
                             *known = seq.max(*known);
                             newer

@@ -12,12 +12,12 @@ use runtime::Node;
 /// How long an open screen counts as open without a new sign.
 pub const SCREEN: Duration = Duration::from_secs(30);
 
-/// Presence key of a visitor's open screen.
+/// Presence key of a visitor's open screens.
 pub fn visitor_screen(case: Id) -> String {
     format!("screen:visitor:{case}")
 }
 
-/// Presence key of a worker's open screen on a case.
+/// Presence key of workers' open screens on a case.
 pub fn worker_screen(case: Id) -> String {
     format!("screen:worker:{case}")
 }

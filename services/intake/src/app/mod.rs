@@ -1,5 +1,6 @@
 //! Intake at work: load, decide, commit, tell.
 
+pub mod alerts;
 pub mod attachments;
 pub mod change;
 mod document;
@@ -36,6 +37,7 @@ pub struct App {
     pub waits: Arc<waits::Waits>,
     pub files: attachments::Files,
     pub hub: hub::Hub,
+    pub alerts: alerts::Alerts,
 }
 
 impl App {
@@ -45,6 +47,7 @@ impl App {
         let waits = Arc::new(waits::Waits::new(&node)?);
         let files = attachments::Files::start(&node)?;
         let hub = hub::Hub::start(&node);
-        Ok(Self { node, authenticator, openings, waits, files, hub })
+        let alerts = alerts::Alerts::new(&node)?;
+        Ok(Self { node, authenticator, openings, waits, files, hub, alerts })
     }
 }

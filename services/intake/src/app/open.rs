@@ -144,11 +144,15 @@ impl App {
         let once = caller.once(&request.request_id, &request)?;
         let wanted = parse(request, &caller)?;
         let door = Door::find(self.node.region.get(), &wanted.request.entry_point_id)?;
-        if let Some(earlier) = log::unit::kept_answer::<proto::intake::Case>(self.node.db(), &once).await? {
+        // Whoever opens it, the case is the door's organisation's.
+        let organisation = door.organisation()?.id.clone();
+        if let Some(earlier) = log::unit::kept_answer::<proto::intake::Case>(self.node.db().of(&organisation), &once).await? {
             // Whatever the door is now: this was answered, and the visitor needs the way back.
             let found = safety::screen(&wanted.request.text);
             let language = Language::from_code(&earlier.language).unwrap_or(Language::English);
-            return self.opened(&caller, &door, earlier, language, &found, None).map(|answer| (answer, Receipt::default()));
+            let receipt = Receipt::default();
+            let answer = self.opened(&caller, &door, earlier, (language, &found, None), &receipt).await?;
+            return Ok((answer, receipt));
         }
         let language = fit(&wanted, &door, &caller)?;
         let now = self.node.now();
@@ -168,7 +172,7 @@ impl App {
         let work = (draft.clone(), wanted.clone(), found.clone());
         let (case, receipt) = self
             .node
-            .commit(id, caller.origin(), move |unit| {
+            .commit(id, caller.origin().of(&organisation), move |unit| {
                 let (app, caller, once) = (app.clone(), asker.clone(), once.clone());
                 let (draft, wanted, found) = work.clone();
                 Box::pin(async move {
@@ -184,18 +188,18 @@ impl App {
                 })
             })
             .await?;
-        self.opened(&caller, &door, case, language, &found, opens_at).map(|answer| (answer, receipt))
+        let answer = self.opened(&caller, &door, case, (language, &found, opens_at), &receipt).await?;
+        Ok((answer, receipt))
     }
 
-    /// The answer, with the secrets derived again.
-    fn opened(
+    /// The answer, with the secrets derived again, and somebody alerted to what was found.
+    async fn opened(
         &self,
         caller: &Caller,
         door: &Door,
         case: proto::intake::Case,
-        language: Language,
-        found: &[Category],
-        opens_at: Option<Option<Time>>,
+        (language, found, opens_at): (Language, &[Category], Option<Option<Time>>),
+        receipt: &Receipt,
     ) -> Result<OpenCaseResponse> {
         let secret = &self.node.platform.secret;
         let id = Id::parse("case_id", &case.case_id)?;
@@ -208,8 +212,9 @@ impl App {
             (String::new(), String::new())
         };
         let next_opening = opens_at.flatten();
+        let alerted = self.alerts.raise(id, &case.worker_id, found, receipt).await;
         Ok(OpenCaseResponse {
-            safety: safety::notice(found, organisation.country, language, false, next_opening),
+            safety: safety::notice(found, organisation.country, language, alerted, next_opening.filter(|_| !alerted)),
             case: Some(case),
             visitor_token,
             return_phrase,

@@ -110,7 +110,7 @@ impl App {
                 })
             })
             .await?;
-        let safety = if found.is_empty() { None } else { self.notice(&case, &found).await };
+        let safety = if found.is_empty() { None } else { self.notice(&case, &found, &receipt).await };
         Ok((PostMessageResponse { message: Some(message), safety }, receipt))
     }
 
@@ -120,12 +120,11 @@ impl App {
     }
 
     /// What the writer of a red flag is told: whom to call, and when a person will read it.
-    pub async fn notice(&self, case: &Stored, found: &[Category]) -> Option<SafetyNotice> {
+    pub async fn notice(&self, case: &Stored, found: &[Category], receipt: &Receipt) -> Option<SafetyNotice> {
         let region = self.node.region.get();
         let organisation = region.organisation(&case.organisation)?;
         let language = Language::from_code(&case.language).unwrap_or_else(|| organisation.default_language());
-        // A worker who has the conversation open sees it now; nothing less counts as alerted.
-        let alerted = !case.life.worker.is_empty() && self.node.platform.ephemeral.is_present(&live::worker_screen(case.id)).await;
+        let alerted = self.alerts.raise(case.id, &case.life.worker, found, receipt).await;
         let read_at = match region.entry_point(&case.entry_point) {
             Some((_, entry_point)) if !alerted => match self.openings.at(&entry_point.calendar, &region, self.node.now()).await {
                 Ok(Opening::Closed { opens_at }) => opens_at,

@@ -50,7 +50,7 @@ impl App {
                 })
             })
             .await?;
-        let safety = if found.is_empty() { None } else { self.notice(&case, &found).await };
+        let safety = if found.is_empty() { None } else { self.notice(&case, &found, &receipt).await };
         Ok((RateCaseResponse { case: Some(answer), safety }, receipt))
     }
 }

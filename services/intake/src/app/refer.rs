@@ -8,7 +8,7 @@ use proto::intake::{
     SystemCode,
 };
 use region::Organisation;
-use rpc::Caller;
+use rpc::{Caller, Whence};
 
 use crate::app::lines::{self, Line};
 use crate::app::{App, change};
@@ -110,26 +110,28 @@ impl App {
     }
 
     /// Takes a report from whoever has the code.
-    pub async fn report(&self, caller: &Caller, peer: &str, request: &ReportReferralRequest) -> Result<Receipt> {
+    pub async fn report(&self, caller: &Caller, whence: &Whence, request: &ReportReferralRequest) -> Result<Receipt> {
         let mut violations = Violations::default();
         violations.text("referral_code", &request.referral_code, 40);
         let outcome = ReferralOutcome::try_from(request.outcome).unwrap_or_default();
         violations.check(outcome != ReferralOutcome::Unspecified, "outcome", "must be arrived, declined or not_suitable");
         violations.done()?;
         let minute = std::time::Duration::from_secs(60);
-        if let Err(wait) = self.node.platform.ephemeral.allow(&format!("referral:{peer}"), TRIES, minute).await {
+        if let Err(wait) = self.node.platform.ephemeral.allow(&format!("referral:{}", whence.key()), TRIES, minute).await {
             let message = format!("too many tries; wait {} seconds", wait.as_secs().max(1));
             return Err(Error::new(Code::ResourceExhausted, "TOO_MANY_TRIES", message));
         }
         let hash = self.code_hash(&request.referral_code);
+        let missing = || Error::not_found("referral with that code");
+        let organisation = referrals::organisation_of_code(&self.node.log.machinery(), &hash).await?.ok_or_else(missing)?;
         // Whoever tries, tries in one lane per code.
         let key = Id::derived(&[b"referral", &hash]);
         let ((), receipt) = self
             .node
-            .commit(key, caller.origin(), move |unit| {
+            .commit(key, caller.origin().of(&organisation), move |unit| {
                 let hash = hash.clone();
                 Box::pin(async move {
-                    let found = referrals::by_code(unit, hash).await?.ok_or_else(|| Error::not_found("referral with that code"))?;
+                    let found = referrals::by_code(unit, hash).await?.ok_or_else(missing)?;
                     if found.outcome == i32::from(outcome) {
                         return Ok(());
                     }

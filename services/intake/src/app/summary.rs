@@ -37,7 +37,7 @@ impl App {
         let (triage, bookings) = tokio::join!(self.triage_of(id), self.bookings_of(id));
         let incomplete = triage.is_err() || bookings.is_err();
         let triage = triage.unwrap_or_default();
-        let (visitor_messages, worker_messages) = messages::counts(self.node.db(), id).await?;
+        let (visitor_messages, worker_messages) = messages::counts(&self.node.of(caller), id).await?;
         let mut because = triage.rule_ids.clone();
         because.extend(triage.red_flags.iter().map(|category| format!("red_flag:{category}")));
         if !triage.set_by_worker_id.is_empty() {
@@ -108,7 +108,7 @@ impl App {
     pub async fn export(&self, caller: &Caller, id: Id) -> Result<ExportCaseResponse> {
         let case = self.read(caller, id).await?;
         let bookings = self.bookings_of(id).await?;
-        let messages = messages::after(self.node.db(), id, 0, i64::from(i32::MAX)).await?;
+        let messages = messages::after(&self.node.of(caller), id, 0, i64::from(i32::MAX)).await?;
         let document = super::document::of(&self.show(caller, &case), &messages, &bookings);
         let document_json = serde_json::to_string_pretty(&document).map_err(|error| Error::internal(error.to_string()))?;
         Ok(ExportCaseResponse { document_json, file_name: "samtal-case.json".to_owned() })

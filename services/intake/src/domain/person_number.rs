@@ -84,7 +84,10 @@ mod tests {
 
     /// The first of the numbers that begin so and have control digits.
     fn with_control(nine: &str) -> String {
-        (0..100).map(|control| format!("{nine}{control:02}")).find(|text| norwegian(text).is_some()).expect("one start in six has none; take another")
+        (0..100)
+            .map(|control| format!("{nine}{control:02}"))
+            .find(|text| norwegian(text).is_some())
+            .expect("one start in six has none; take another")
     }
 
     #[test]

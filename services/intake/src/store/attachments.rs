@@ -3,7 +3,7 @@
 use kernel::{Error, Id, Result};
 use log::Unit;
 use proto::intake::Attachment;
-use store::{Db, Row, args};
+use store::{Row, Scoped, args};
 
 use super::messages::Sender;
 use crate::domain::terms;
@@ -66,8 +66,8 @@ pub async fn insert(unit: &mut Unit<'_>, file: &Stored) -> Result<()> {
     let now = unit.now;
     unit.tx
         .exec(
-            "INSERT INTO attachment (attachment_id, case_id, sender_kind, sender, file_name, media_type, size, state, seq, created_at) \
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+            "INSERT INTO attachment (attachment_id, case_id, sender_kind, sender, file_name, media_type, size, state, seq, created_at, organisation) \
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
             args![
                 file.id,
                 file.case,
@@ -78,14 +78,15 @@ pub async fn insert(unit: &mut Unit<'_>, file: &Stored) -> Result<()> {
                 file.size,
                 file.state as i64,
                 file.seq,
-                now
+                now,
+                unit.origin.organisation()?
             ],
         )
         .await?;
     Ok(())
 }
 
-pub async fn load(db: &Db, id: Id) -> Result<Option<Stored>> {
+pub async fn load(db: &Scoped, id: Id) -> Result<Option<Stored>> {
     let row = db.row(format!("SELECT {COLUMNS} FROM attachment WHERE attachment_id = $1"), args![id]).await?;
     row.as_ref().map(read).transpose()
 }
@@ -121,10 +122,11 @@ pub async fn doom_case(unit: &mut Unit<'_>, case: Id) -> Result<()> {
     Ok(())
 }
 
-/// Those whose bytes are to go.
-pub async fn doomed(db: &Db, limit: i64) -> Result<Vec<Id>> {
-    let rows = db.rows("SELECT attachment_id FROM attachment WHERE state = $1 LIMIT $2", args![State::Doomed as i64, limit]).await?;
-    rows.iter().map(|row| row.id(0)).collect()
+/// Those whose bytes are to go, and whose they are.
+pub async fn doomed(machinery: &Scoped, limit: i64) -> Result<Vec<(Id, String)>> {
+    const SQL: &str = "SELECT attachment_id, organisation FROM attachment WHERE state = $1 LIMIT $2";
+    let rows = machinery.rows(SQL, args![State::Doomed as i64, limit]).await?;
+    rows.iter().map(|row| Ok((row.id(0)?, row.text(1)?))).collect()
 }
 
 pub async fn forget(unit: &mut Unit<'_>, id: Id) -> Result<()> {

@@ -4,7 +4,7 @@ use auth::Resource;
 use kernel::{Channel, Error, Id, Result, Severity, Time};
 use log::{Scope, Unit};
 use proto::intake::{self, Answer, Case, ForWhom, RevealedField, Visitor};
-use store::{Db, Row, args};
+use store::{Row, Scoped, args};
 
 use crate::domain::case::Life;
 use crate::domain::terms::{Mode, Outcome, State};
@@ -291,7 +291,7 @@ pub async fn update(unit: &mut Unit<'_>, case: &Stored) -> Result<()> {
     Ok(())
 }
 
-pub async fn load(db: &Db, id: Id) -> Result<Stored> {
+pub async fn load(db: &Scoped, id: Id) -> Result<Stored> {
     let sql = format!("SELECT {COLUMNS} FROM cases c JOIN visitor v ON v.visitor_id = c.visitor_id WHERE c.case_id = $1");
     let row = db.row(sql, args![id]).await?.ok_or_else(|| Error::not_found("case"))?;
     read(&row)
@@ -307,7 +307,13 @@ pub async fn lock(unit: &mut Unit<'_>, id: Id) -> Result<Option<Stored>> {
     unit.tx.row(sql, args![id]).await?.as_ref().map(read).transpose()
 }
 
-pub async fn by_phrase(db: &Db, phrase_hash: Vec<u8>) -> Result<Option<Stored>> {
+/// Whose case a return phrase names: all that is known of it before this.
+pub async fn organisation_of_phrase(machinery: &Scoped, phrase_hash: &[u8]) -> Result<Option<String>> {
+    let row = machinery.row("SELECT organisation FROM cases WHERE phrase_hash = $1", args![phrase_hash]).await?;
+    row.map(|row| row.text(0)).transpose()
+}
+
+pub async fn by_phrase(db: &Scoped, phrase_hash: &[u8]) -> Result<Option<Stored>> {
     let sql =
         format!("SELECT {COLUMNS} FROM cases c JOIN visitor v ON v.visitor_id = c.visitor_id WHERE c.phrase_hash = $1 AND NOT c.erased");
     db.row(sql, args![phrase_hash]).await?.as_ref().map(read).transpose()

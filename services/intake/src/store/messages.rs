@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use kernel::{Error, Id, Result};
 use log::Unit;
 use proto::intake::{Attachment, Message, Note, SystemLine};
-use store::{Db, Row, args};
+use store::{Row, Scoped, args};
 
 use crate::domain::terms;
 
@@ -79,9 +79,9 @@ pub async fn insert(
     };
     unit.tx
         .exec(
-            "INSERT INTO message (case_id, seq, client_id, sender_kind, sender, body, created_at, erased, attachments) \
-             VALUES ($1,$2,$3,$4,$5,$6,$7,FALSE,$8)",
-            args![case, seq, client_id, sender.kind.to_wire(), &sender.id, text, now, kept],
+            "INSERT INTO message (case_id, seq, client_id, sender_kind, sender, body, created_at, erased, attachments, organisation) \
+             VALUES ($1,$2,$3,$4,$5,$6,$7,FALSE,$8,$9)",
+            args![case, seq, client_id, sender.kind.to_wire(), &sender.id, text, now, kept, unit.origin.organisation()?],
         )
         .await?;
     Ok(Message {
@@ -105,9 +105,9 @@ pub async fn insert_line(unit: &mut Unit<'_>, case: Id, seq: i64, client_id: &st
     let kind = terms::Sender::System.to_wire();
     unit.tx
         .exec(
-            "INSERT INTO message (case_id, seq, client_id, sender_kind, sender, body, created_at, erased, code, params) \
-             VALUES ($1,$2,$3,$4,$5,'',$6,FALSE,$7,$8)",
-            args![case, seq, client_id, kind, worker, now, line.code, params],
+            "INSERT INTO message (case_id, seq, client_id, sender_kind, sender, body, created_at, erased, code, params, organisation) \
+             VALUES ($1,$2,$3,$4,$5,'',$6,FALSE,$7,$8,$9)",
+            args![case, seq, client_id, kind, worker, now, line.code, params, unit.origin.organisation()?],
         )
         .await?;
     Ok(Message {
@@ -125,7 +125,7 @@ pub async fn insert_line(unit: &mut Unit<'_>, case: Id, seq: i64, client_id: &st
 }
 
 /// How many messages visitors and workers have written in a conversation.
-pub async fn counts(db: &Db, case: Id) -> Result<(u32, u32)> {
+pub async fn counts(db: &Scoped, case: Id) -> Result<(u32, u32)> {
     let rows = db.rows("SELECT sender_kind, COUNT(*) FROM message WHERE case_id = $1 GROUP BY sender_kind", args![case]).await?;
     let (mut visitor, mut worker) = (0, 0);
     for row in rows {
@@ -151,7 +151,7 @@ pub async fn find(unit: &mut Unit<'_>, case: Id, sender: &Sender, client_id: &st
 }
 
 /// Messages after `seq`, by seq.
-pub async fn after(db: &Db, case: Id, seq: i64, limit: i64) -> Result<Vec<Message>> {
+pub async fn after(db: &Scoped, case: Id, seq: i64, limit: i64) -> Result<Vec<Message>> {
     let rows = db
         .rows(format!("SELECT {COLUMNS} FROM message WHERE case_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"), args![case, seq, limit])
         .await?;
@@ -184,8 +184,8 @@ pub async fn insert_note(unit: &mut Unit<'_>, case: Id, seq: i64, worker: &str, 
     let now = unit.now;
     unit.tx
         .exec(
-            "INSERT INTO note (case_id, seq, client_id, worker, body, created_at) VALUES ($1,$2,$3,$4,$5,$6)",
-            args![case, seq, client_id, worker, text, now],
+            "INSERT INTO note (case_id, seq, client_id, worker, body, created_at, organisation) VALUES ($1,$2,$3,$4,$5,$6,$7)",
+            args![case, seq, client_id, worker, text, now, unit.origin.organisation()?],
         )
         .await?;
     Ok(Note {
@@ -198,7 +198,7 @@ pub async fn insert_note(unit: &mut Unit<'_>, case: Id, seq: i64, worker: &str, 
     })
 }
 
-pub async fn notes(db: &Db, case: Id) -> Result<Vec<Note>> {
+pub async fn notes(db: &Scoped, case: Id) -> Result<Vec<Note>> {
     let rows =
         db.rows("SELECT case_id, seq, client_id, worker, body, created_at FROM note WHERE case_id = $1 ORDER BY seq", args![case]).await?;
     rows.iter().map(read_note).collect()
@@ -217,7 +217,7 @@ pub async fn erase(unit: &mut Unit<'_>, case: Id) -> Result<()> {
 }
 
 /// Messages of several conversations: the last seq of each.
-pub async fn last_seqs(db: &Db, cases: &[Id]) -> Result<Vec<(Id, i64)>> {
+pub async fn last_seqs(db: &Scoped, cases: &[Id]) -> Result<Vec<(Id, i64)>> {
     let rows = db
         .rows(
             format!("SELECT case_id, last_seq FROM cases WHERE case_id IN {}", store::values(1, 1, cases.len())),

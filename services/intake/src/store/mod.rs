@@ -9,4 +9,4 @@ mod schema;
 pub mod tokens;
 pub mod worklists;
 
-pub use schema::MIGRATIONS;
+pub use schema::TABLES;

@@ -2,7 +2,7 @@
 
 use kernel::{Id, Result};
 use log::{Scope, Unit};
-use store::args;
+use store::{Scoped, args};
 
 /// A referral as it is reported on.
 pub struct Referral {
@@ -22,6 +22,12 @@ pub async fn insert(unit: &mut Unit<'_>, id: Id, case: Id, scope: &Scope, target
         )
         .await?;
     Ok(())
+}
+
+/// Whose referral has this code: the log's machinery may ask before anybody's organisation is known.
+pub async fn organisation_of_code(machinery: &Scoped, code_hash: &[u8]) -> Result<Option<String>> {
+    let row = machinery.row("SELECT organisation FROM referral WHERE code_hash = $1", args![code_hash]).await?;
+    row.map(|row| row.text(0)).transpose()
 }
 
 pub async fn by_code(unit: &mut Unit<'_>, code_hash: Vec<u8>) -> Result<Option<Referral>> {

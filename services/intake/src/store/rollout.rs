@@ -2,7 +2,7 @@
 
 use kernel::{Result, Time};
 use log::Unit;
-use store::{Db, args};
+use store::{Scoped, args};
 
 /// A step that is done.
 pub struct Done {
@@ -12,7 +12,7 @@ pub struct Done {
     pub set_at: Time,
 }
 
-pub async fn list(db: &Db, organisation: &str) -> Result<Vec<Done>> {
+pub async fn list(db: &Scoped, organisation: &str) -> Result<Vec<Done>> {
     let sql = "SELECT clinic, step, set_by, set_at FROM rollout_step WHERE organisation = $1 ORDER BY clinic, step";
     let rows = db.rows(sql, args![organisation]).await?;
     rows.iter().map(|row| Ok(Done { clinic: row.text(0)?, step: row.int(1)? as i32, set_by: row.text(2)?, set_at: row.time(3)? })).collect()
@@ -43,7 +43,7 @@ pub async fn unset(unit: &mut Unit<'_>, organisation: &str, clinic: &str, step: 
 }
 
 /// Practice cases of a clinic that are not erased.
-pub async fn practice_cases(db: &Db, organisation: &str, clinic: &str) -> Result<u32> {
+pub async fn practice_cases(db: &Scoped, organisation: &str, clinic: &str) -> Result<u32> {
     const SQL: &str = "SELECT COUNT(*) FROM cases WHERE organisation = $1 AND clinic = $2 AND practice AND NOT erased";
     let row = db.row(SQL, args![organisation, clinic]).await?;
     Ok(row.map(|row| row.int(0)).transpose()?.unwrap_or(0) as u32)

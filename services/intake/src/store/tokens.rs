@@ -3,12 +3,15 @@
 use auth::{Principal, Role};
 use kernel::{Error, Id, Result, Time};
 use log::Unit;
-use store::{Db, args};
+use store::{Scoped, args};
 
 /// A token's row.
 pub struct Token {
+    pub id: Id,
     pub principal: Principal,
     pub expires_at: Time,
+    /// When it ends unless its bearer does something; None: it has no idle time.
+    pub idle_at: Option<Time>,
 }
 
 /// Keeps a token; the same hash again changes nothing, so that a repeated call gives the same token.
@@ -24,11 +27,18 @@ pub async fn insert(unit: &mut Unit<'_>, hash: Vec<u8>, token_id: Id, principal:
     Ok(())
 }
 
-/// The token with this hash, unless it is ended or revoked.
-pub async fn find(db: &Db, hash: &[u8], now: Time) -> Result<Option<Token>> {
-    let row = db
+/// From now on the token ends at `idle_at` unless that is moved on.
+pub async fn set_idle(unit: &mut Unit<'_>, token_id: Id, idle_at: Time) -> Result<()> {
+    unit.tx.exec("UPDATE access_token SET idle_at = $1 WHERE token_id = $2", args![idle_at, token_id]).await?;
+    Ok(())
+}
+
+/// The token with this hash, unless it is ended, idle for too long, or revoked. Across organisations: it is what says whose the caller is.
+pub async fn find(machinery: &Scoped, hash: &[u8], now: Time) -> Result<Option<Token>> {
+    let row = machinery
         .row(
-            "SELECT role, principal_id, organisation, clinics, expires_at FROM access_token WHERE hash = $1 AND NOT revoked AND expires_at > $2",
+            "SELECT role, principal_id, organisation, clinics, expires_at, token_id, idle_at FROM access_token \
+             WHERE hash = $1 AND NOT revoked AND expires_at > $2 AND (idle_at IS NULL OR idle_at > $2)",
             args![hash, now],
         )
         .await?;
@@ -36,16 +46,31 @@ pub async fn find(db: &Db, hash: &[u8], now: Time) -> Result<Option<Token>> {
     let role = Role::from_code(&row.text(0)?).ok_or_else(|| Error::internal("a token has an unknown role"))?;
     let clinics =
         serde_json::from_str(&row.text(3)?).map_err(|error| Error::internal(format!("a token's clinics cannot be read: {error}")))?;
-    Ok(Some(Token { principal: Principal { role, id: row.text(1)?, organisation: row.text(2)?, clinics }, expires_at: row.time(4)? }))
+    let principal = Principal { role, id: row.text(1)?, organisation: row.text(2)?, clinics };
+    Ok(Some(Token { id: row.id(5)?, principal, expires_at: row.time(4)?, idle_at: row.opt_time(6)? }))
+}
+
+/// Whose a token is.
+pub struct Bearer {
+    pub id: String,
+    pub organisation: String,
+    pub clinics: Vec<String>,
+}
+
+/// Whose the token with this id is: all that is known of it before this.
+pub async fn organisation(machinery: &Scoped, token_id: Id) -> Result<Option<String>> {
+    let row = machinery.row("SELECT organisation FROM access_token WHERE token_id = $1", args![token_id]).await?;
+    row.map(|row| row.text(0)).transpose()
 }
 
 /// Who bears the token with this id; for the check of who may revoke it.
-pub async fn bearer(unit: &mut Unit<'_>, token_id: Id) -> Result<Option<(String, Vec<String>)>> {
-    let row = unit.tx.row("SELECT organisation, clinics FROM access_token WHERE token_id = $1 FOR UPDATE", args![token_id]).await?;
+pub async fn bearer(unit: &mut Unit<'_>, token_id: Id) -> Result<Option<Bearer>> {
+    let sql = "SELECT organisation, clinics, principal_id FROM access_token WHERE token_id = $1 FOR UPDATE";
+    let row = unit.tx.row(sql, args![token_id]).await?;
     let Some(row) = row else { return Ok(None) };
     let clinics =
         serde_json::from_str(&row.text(1)?).map_err(|error| Error::internal(format!("a token's clinics cannot be read: {error}")))?;
-    Ok(Some((row.text(0)?, clinics)))
+    Ok(Some(Bearer { id: row.text(2)?, organisation: row.text(0)?, clinics }))
 }
 
 pub async fn revoke(unit: &mut Unit<'_>, token_id: Id) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Lists of cases, and the order of each.
 
 use kernel::{Id, Result, Time};
-use store::{Args, Db, args};
+use store::{Args, Scoped, args};
 
 use super::cases::{COLUMNS, Stored, read};
 use crate::domain::terms::{Outcome, State};
@@ -76,7 +76,7 @@ impl View {
 /// The soonest due first, those that are never due last; said so that both engines agree on NULL.
 const DUE: &str = "CASE WHEN c.due_at IS NULL THEN 1 ELSE 0 END, c.due_at";
 
-pub async fn list(db: &Db, filter: &Filter, limit: i64) -> Result<Vec<Stored>> {
+pub async fn list(db: &Scoped, filter: &Filter, limit: i64) -> Result<Vec<Stored>> {
     let mut bound: Args = args![&filter.organisation];
     let mut sql = format!("SELECT {COLUMNS} FROM cases c JOIN visitor v ON v.visitor_id = c.visitor_id WHERE c.organisation = $1");
     let mut within = |sql: &mut String, column: &str, values: Vec<store::Val>| {

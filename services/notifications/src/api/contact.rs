@@ -66,7 +66,7 @@ impl Job {
             away::cancel_mails(unit, self.case).await?;
         } else {
             let language = self.language.or_else(|| Language::from_code(&facts.language)).unwrap_or(Language::English);
-            contacts::put(unit.tx, self.case, &self.email, language, self.for_one_mail).await?;
+            contacts::put(unit.tx, &facts.organisation, self.case, &self.email, language, self.for_one_mail).await?;
         }
         unit.audit(self.case, &facts.scope());
         let answer = SetContactResponse {};

@@ -1,11 +1,12 @@
 //! ListNotifications, MarkSeen: everybody sees their own.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auth::{Resource, Role};
 use kernel::{Error, Id, Result};
-use log::Unit;
 use log::unit::Once;
+use log::{Scope, Unit};
 use proto::notifications as wire;
 use rpc::Caller;
 use runtime::{Node, case_facts};
@@ -24,10 +25,12 @@ pub async fn list(node: &Node, request: Request<wire::ListNotificationsRequest>)
         (text, _) => Some(Id::parse("case_id", text)?),
     };
     if let (Some(case), Role::Visitor) = (case, me.role) {
-        let facts = case_facts::load(node.db(), case).await?;
+        let facts = case_facts::load(&node.of(&caller), case).await?;
         caller.check("case", &facts.resource())?;
     }
-    let found = notifications::of_recipient(node.db(), &me.organisation, kind_of(&caller), &me.id, case).await?;
+    let found = notifications::of_recipient(&node.of(&caller), &me.organisation, kind_of(&caller), &me.id, case).await?;
+    let shown: BTreeMap<Id, Scope> = found.iter().map(|one| (one.case, one.scope.clone())).collect();
+    node.log_read(&caller, shown.into_iter().collect()).await?;
     Ok(wire::ListNotificationsResponse { notifications: found.iter().map(to_wire).collect() })
 }
 

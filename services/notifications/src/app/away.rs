@@ -14,7 +14,7 @@ use crate::store::notifications::{self, Channel, Notification, RecipientKind};
 
 /// An answer waits for a visitor who has no screen open. One notification per absence, however many answers.
 pub async fn answer_waits(unit: &mut Unit<'_>, region: &Region, facts: &Facts, email: bool) -> Result<()> {
-    if contacts::go_away(unit.tx, facts.case).await? {
+    if contacts::go_away(unit.tx, &facts.organisation, facts.case).await? {
         in_app(unit, facts.case, &facts.scope(), RecipientKind::Visitor, &facts.visitor, "answer_waits").await?;
     }
     // A contact may have come since the first answer of this absence.

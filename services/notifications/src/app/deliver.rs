@@ -41,7 +41,8 @@ impl Fire for Deliveries {
                     mail.delivery.tries = tries;
                     look_again(unit, &mut mail, lease).await?;
                     let outbox = self.outbox.clone();
-                    unit.after_commit(move || outbox.hand_over(Job { id: key, tries }));
+                    let job = Job { id: key, tries, organisation: mail.scope.organisation.into() };
+                    unit.after_commit(move || outbox.hand_over(job));
                     Ok(())
                 }
             }
@@ -57,7 +58,7 @@ pub struct Claim {
 
 /// Takes `job` up right before it is sent, with a fresh lease, however long it has waited; None if it is not to be sent
 /// any more.
-pub async fn claim(unit: &mut Unit<'_>, job: Job) -> Result<Option<Claim>> {
+pub async fn claim(unit: &mut Unit<'_>, job: &Job) -> Result<Option<Claim>> {
     let Some(mut mail) = notifications::lock(unit.tx, job.id).await? else { return Ok(None) };
     if mail.delivery.state != State::Sending || mail.delivery.tries != job.tries {
         return Ok(None);
@@ -73,7 +74,7 @@ pub async fn claim(unit: &mut Unit<'_>, job: Job) -> Result<Option<Claim>> {
 }
 
 /// Keeps how a try went.
-pub async fn report(unit: &mut Unit<'_>, job: Job, outcome: Outcome) -> Result<()> {
+pub async fn report(unit: &mut Unit<'_>, job: &Job, outcome: Outcome) -> Result<()> {
     let Some(mut mail) = notifications::lock(unit.tx, job.id).await? else { return Ok(()) };
     match after(&mail.delivery, job.tries, outcome, unit.now) {
         After::Nothing => Ok(()),

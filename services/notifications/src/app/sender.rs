@@ -27,10 +27,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
 /// One try of one delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     pub id: Id,
     pub tries: u32,
+    pub organisation: Arc<str>,
 }
 
 /// The way to the sender. Cheap to clone.
@@ -59,13 +60,13 @@ impl Outbox {
     pub fn hand_over(&self, job: Job) {
         let Some(queue) = &self.0.queue else { return };
         self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id, job.tries);
-        if queue.try_send(job).is_err() {
+        if queue.try_send(job.clone()).is_err() {
             tracing::warn!(notification = %job.id, "too many e-mails wait, or the service is stopping; this one is tried again later");
-            self.done(job);
+            self.done(&job);
         }
     }
 
-    fn done(&self, job: Job) {
+    fn done(&self, job: &Job) {
         let mut busy = self.0.busy.lock().unwrap_or_else(PoisonError::into_inner);
         // The next try may have begun already.
         if busy.get(&job.id) == Some(&job.tries) {
@@ -123,19 +124,24 @@ async fn run(node: Node, transport: Transport, outbox: Outbox, mut jobs: mpsc::R
         let Some((permit, job)) = next else { return };
         let (node, transport, outbox) = (node.clone(), transport.clone(), outbox.clone());
         node.platform.tasks.clone().spawn(async move {
-            if let Err(error) = attempt(&node, &transport, job).await {
+            if let Err(error) = attempt(&node, &transport, &job).await {
                 tracing::warn!(notification = %job.id, tries = job.tries, %error, "a try of an e-mail was given up; its lease will bring it back");
             }
-            outbox.done(job);
+            outbox.done(&job);
             drop(permit);
         });
     }
 }
 
 /// Makes one try, from its claim to its outcome.
-async fn attempt(node: &Node, transport: &Transport, job: Job) -> Result<()> {
-    let origin = || Origin::system("delivery");
-    let (claimed, _) = node.commit(job.id, origin(), move |unit| Box::pin(deliver::claim(unit, job))).await?;
+async fn attempt(node: &Node, transport: &Transport, job: &Job) -> Result<()> {
+    let origin = || Origin::system("delivery").of(&job.organisation);
+    let claiming = job.clone();
+    let claim = node.commit(job.id, origin(), move |unit| {
+        let job = claiming.clone();
+        Box::pin(async move { deliver::claim(unit, &job).await })
+    });
+    let (claimed, _) = claim.await?;
     let Some(claim) = claimed else { return Ok(()) };
     let region = node.region.get();
     let settings = region.organisation(&claim.organisation).map(|organisation| organisation.mail.clone()).unwrap_or_default();
@@ -145,7 +151,12 @@ async fn attempt(node: &Node, transport: &Transport, job: Job) -> Result<()> {
     };
     loop {
         // From an accepted mail to this commit is the one gap through which a mail can go out twice.
-        match node.commit(job.id, origin(), move |unit| Box::pin(deliver::report(unit, job, outcome))).await {
+        let reporting = job.clone();
+        let report = node.commit(job.id, origin(), move |unit| {
+            let job = reporting.clone();
+            Box::pin(async move { deliver::report(unit, &job, outcome).await })
+        });
+        match report.await {
             Err(error) if error.is_transient() && !node.platform.shutdown.is_cancelled() => tokio::time::sleep(PAUSE).await,
             done => return done.map(|_| ()),
         }
@@ -153,7 +164,7 @@ async fn attempt(node: &Node, transport: &Transport, job: Job) -> Result<()> {
 }
 
 /// Talks to the mail server. Its words are kept out of the log: they may quote the address.
-async fn send(transport: &Transport, message: Message, job: Job) -> Outcome {
+async fn send(transport: &Transport, message: Message, job: &Job) -> Outcome {
     let error = match tokio::time::timeout(WHOLE, transport.send(message)).await {
         Ok(Ok(_)) => return Outcome::Accepted,
         Ok(Err(error)) => error,

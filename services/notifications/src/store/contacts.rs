@@ -15,11 +15,11 @@ pub async fn get(tx: &mut Tx, case: Id) -> Result<Option<Contact>> {
         .transpose()
 }
 
-pub async fn put(tx: &mut Tx, case: Id, email: &str, language: Language, once: bool) -> Result<()> {
+pub async fn put(tx: &mut Tx, organisation: &str, case: Id, email: &str, language: Language, once: bool) -> Result<()> {
     tx.exec(
-        "INSERT INTO contact (case_id, email, language, once) VALUES ($1,$2,$3,$4) \
+        "INSERT INTO contact (case_id, email, language, once, organisation) VALUES ($1,$2,$3,$4,$5) \
          ON CONFLICT (case_id) DO UPDATE SET email = excluded.email, language = excluded.language, once = excluded.once",
-        args![case, email, language.code(), once],
+        args![case, email, language.code(), once, organisation],
     )
     .await?;
     Ok(())
@@ -37,8 +37,9 @@ pub async fn delete(tx: &mut Tx, case: Id) -> Result<()> {
 }
 
 /// Notes that the visitor is away; true if that is new.
-pub async fn go_away(tx: &mut Tx, case: Id) -> Result<bool> {
-    Ok(tx.exec("INSERT INTO away (case_id, email) VALUES ($1, NULL) ON CONFLICT (case_id) DO NOTHING", args![case]).await? == 1)
+pub async fn go_away(tx: &mut Tx, organisation: &str, case: Id) -> Result<bool> {
+    let sql = "INSERT INTO away (case_id, email, organisation) VALUES ($1, NULL, $2) ON CONFLICT (case_id) DO NOTHING";
+    Ok(tx.exec(sql, args![case, organisation]).await? == 1)
 }
 
 /// Whether this absence has had its mail, locking the answer.

@@ -4,13 +4,24 @@ pub mod contacts;
 pub mod notifications;
 
 use kernel::{Error, Result, Time};
-use store::{Db, Migration, args};
+use store::{Db, Migration, Tables, args};
 
-pub const MIGRATIONS: &[Migration] = &[runtime::case_facts::MIGRATION, NOTIFICATIONS, ONCE];
+pub const TABLES: Tables =
+    Tables { steps: &[runtime::case_facts::MIGRATION, NOTIFICATIONS, ORGANISATIONS, ONCE], shared: &[], crossing: &[] };
+
+const ORGANISATIONS: Migration = Migration {
+    name: "notifications_organisations",
+    sql: "
+ALTER TABLE contact ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE contact SET organisation = COALESCE((SELECT f.organisation FROM case_facts f WHERE f.case_id = contact.case_id), '');
+ALTER TABLE away ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE away SET organisation = COALESCE((SELECT f.organisation FROM case_facts f WHERE f.case_id = away.case_id), '');
+",
+};
 
 /// When this service's database was made: nobody is told of what happened before.
 pub async fn first_start(db: &Db) -> Result<Time> {
-    let row = db.row("SELECT applied_at FROM schema_migration WHERE name = $1", args![NOTIFICATIONS.name]).await?;
+    let row = db.of("").row("SELECT applied_at FROM schema_migration WHERE name = $1", args![NOTIFICATIONS.name]).await?;
     row.ok_or_else(|| Error::internal("the database is not migrated"))?.time(0)
 }
 

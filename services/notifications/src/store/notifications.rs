@@ -2,7 +2,7 @@
 
 use kernel::{Error, Id, Result, Time};
 use log::Scope;
-use store::{Db, Row, Tx, args};
+use store::{Row, Scoped, Tx, args};
 
 use crate::domain::delivery::{Delivery, State};
 
@@ -124,7 +124,7 @@ pub async fn lock_open_mails(tx: &mut Tx, case: Id) -> Result<Vec<Notification>>
 
 /// A recipient's notifications, newest first; of one case, or of all.
 pub async fn of_recipient(
-    db: &Db,
+    db: &Scoped,
     organisation: &str,
     kind: RecipientKind,
     recipient: &str,

@@ -118,6 +118,7 @@ async fn the_built_service_stops_on_shutdown() {
         replica: None,
         smtp: "smtp://127.0.0.1:1".into(),
         attachments: String::new(),
+        demo: false,
         shutdown: Default::default(),
         tasks: Default::default(),
     };

@@ -96,10 +96,11 @@ impl Rig {
             replica: None,
             smtp: smtp.to_owned(),
             attachments: String::new(),
+            demo: false,
             shutdown: Default::default(),
             tasks: Default::default(),
         };
-        let node = platform.node(crate::SERVICE, tables::MIGRATIONS, app::check::check).await.unwrap();
+        let node = platform.node(crate::SERVICE, &tables::TABLES, app::check::check).await.unwrap();
         let config = Config { nodes: BTreeMap::from([(crate::SERVICE, node.clone())]) };
         let region = region::parse("test.yaml", REGION).unwrap().region;
         let apply = ApplyRegionRequest { service: crate::SERVICE.into(), region_json: serde_json::to_string(&region).unwrap() };
@@ -185,7 +186,7 @@ impl Rig {
             heads.mark_unchanged();
             // Callers of the API do not see whether a mail is on its way.
             let newest = "SELECT state, tries FROM notification WHERE case_id = $1 AND channel = 'email' ORDER BY created_at DESC, id DESC";
-            let row = self.node.db().row(newest, store::args![case]).await.unwrap().unwrap();
+            let row = self.node.db().of("care").row(newest, store::args![case]).await.unwrap().unwrap();
             if (row.text(0).unwrap().as_str(), row.int(1).unwrap()) == (state.code(), i64::from(tries)) {
                 return self.mails(case).await;
             }
@@ -215,6 +216,7 @@ impl Rig {
         let rows = self
             .node
             .db()
+            .of("care")
             .rows("SELECT envelope FROM event_log WHERE key = $1 ORDER BY key_seq", store::args![case.to_string()])
             .await
             .unwrap();
@@ -228,11 +230,16 @@ impl Rig {
     }
 
     async fn count(&self, sql: &'static str) -> i64 {
-        self.node.db().row(sql, store::args![]).await.unwrap().unwrap().int(0).unwrap()
+        self.node.db().of("care").row(sql, store::args![]).await.unwrap().unwrap().int(0).unwrap()
     }
 
     async fn exec(&self, sql: &'static str) {
-        self.node.db().transaction(move |tx| Box::pin(async move { tx.exec(sql, store::args![]).await.map(|_| ()) })).await.unwrap();
+        self.node
+            .db()
+            .of("care")
+            .transaction(move |tx| Box::pin(async move { tx.exec(sql, store::args![]).await.map(|_| ()) }))
+            .await
+            .unwrap();
     }
 }
 

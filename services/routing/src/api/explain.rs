@@ -16,7 +16,7 @@ impl Api {
         let id = found.id("case_id", &request.into_inner().case_id);
         found.done()?;
         // Who had the case and who turned it down is worth an audit row, which must be written for the read to succeed.
-        let (origin, lane) = (caller.origin(), caller.principal.organisation.clone());
+        let (origin, lane, db) = (caller.origin(), caller.principal.organisation.clone(), self.app.node.of(&caller));
         let ((), receipt) = self
             .app
             .commit(&lane, origin, move |unit| {
@@ -29,7 +29,7 @@ impl Api {
                 })
             })
             .await?;
-        let decisions = decisions::list(self.app.node.db(), id).await?;
+        let decisions = decisions::list(&db, id).await?;
         Ok(reply("routing", ExplainResponse { decisions: decisions.into_iter().map(wire).collect() }, &receipt))
     }
 }

@@ -1,5 +1,6 @@
 //! The RPCs.
 
+mod alert;
 mod claim;
 mod explain;
 mod offers;
@@ -64,4 +65,5 @@ unary! {
     get_expected_wait: GetExpectedWaitRequest => GetExpectedWaitResponse;
     get_position: GetPositionRequest => GetPositionResponse;
     explain: ExplainRequest => ExplainResponse;
+    alert_case: AlertCaseRequest => AlertCaseResponse;
 }

@@ -1,8 +1,11 @@
 //! ListOffers, AcceptOffer, DeclineOffer.
 
+use std::collections::BTreeMap;
+
 use auth::Resource;
 use kernel::error::Violations;
 use kernel::{Id, Result};
+use log::Scope;
 use proto::routing::{
     AcceptOfferRequest, AcceptOfferResponse, DeclineOfferRequest, DeclineOfferResponse, ListOffersRequest, ListOffersResponse, Offer,
 };
@@ -14,6 +17,7 @@ use super::Api;
 use crate::app::desk::Note;
 use crate::app::roster;
 use crate::domain::case::{Command, decide};
+use crate::store::alerts::{self, Alert};
 use crate::store::offers::{self, Open, Whose};
 
 pub(super) fn wire(open: &Open) -> Offer {
@@ -28,21 +32,45 @@ pub(super) fn wire(open: &Open) -> Offer {
     }
 }
 
+/// What a worker is asked.
+pub(super) struct Asked {
+    pub offers: Vec<Open>,
+    pub alerts: Vec<Alert>,
+}
+
+impl Asked {
+    /// The cases that this shows, each once, for the access log.
+    pub fn cases(&self) -> Vec<(Id, Scope)> {
+        let offered = self.offers.iter().map(|open| (open.case, open.scope.clone()));
+        let alerted = self.alerts.iter().map(|alert| (alert.case, alert.scope.clone()));
+        offered.chain(alerted).collect::<BTreeMap<_, _>>().into_iter().collect()
+    }
+}
+
 impl Api {
     pub(crate) async fn list_offers(&self, request: Request<ListOffersRequest>) -> Result<Response<ListOffersResponse>> {
         let caller = rpc::caller(&request)?;
-        let offers = self.open_offers(&caller).await?;
-        Ok(Response::new(ListOffersResponse { offers: offers.iter().map(wire).collect() }))
+        let asked = self.asked(&caller).await?;
+        self.app.node.log_read(&caller, asked.cases()).await?;
+        let answer = ListOffersResponse {
+            offers: asked.offers.iter().map(wire).collect(),
+            alerts: asked.alerts.iter().map(super::alert::wire).collect(),
+        };
+        Ok(Response::new(answer))
     }
 
-    pub(crate) async fn open_offers(&self, caller: &Caller) -> Result<Vec<Open>> {
-        let principal = &caller.principal;
-        offers::list(self.app.node.db(), &principal.organisation, &principal.id, self.app.node.now()).await
+    /// Everything that the caller is asked to look at now.
+    pub(super) async fn asked(&self, caller: &Caller) -> Result<Asked> {
+        let (db, principal) = (self.app.node.of(caller), &caller.principal);
+        Ok(Asked {
+            offers: offers::list(&db, &principal.organisation, &principal.id, self.app.node.now()).await?,
+            alerts: alerts::list(&db, &principal.organisation, &principal.id).await?,
+        })
     }
 
     /// The offer, if it was made to the caller; to all others it does not exist.
     async fn own_offer(&self, caller: &Caller, offer: Id) -> Result<Whose> {
-        let whose = offers::whose(self.app.node.db(), offer).await?;
+        let whose = offers::whose(&self.app.node.of(caller), offer).await?;
         caller.check("offer", &Resource { organisation: &whose.organisation, owner: &whose.worker, ..Resource::default() })?;
         Ok(whose)
     }

@@ -1,5 +1,6 @@
 //! GetPosition.
 
+use auth::Role;
 use kernel::Result;
 use kernel::error::Violations;
 use proto::routing::{GetPositionRequest, GetPositionResponse};
@@ -19,15 +20,20 @@ impl Api {
         let mut found = Violations::default();
         let id = found.id("case_id", &request.into_inner().case_id);
         found.done()?;
-        let row = cases::load(self.app.node.db(), id).await?;
+        let row = cases::load(&self.app.node.of(&caller), id).await?;
         caller.check("case", &row.resource())?;
+        // Visitors look at their own place every few seconds; whoever else looks is worth a row.
+        if caller.role() != Role::Visitor {
+            self.app.node.log_read(&caller, vec![(id, row.scope())]).await?;
+        }
         let pending = matches!(row.case.state, State::Pending { .. });
         if !pending && !row.is_offered() && row.case.state != State::Waiting {
             return Ok(Response::new(GetPositionResponse::default()));
         }
         let region = self.app.region();
         let queue = region.queue(&row.case.needs.queue);
-        let mut waiting: Vec<_> = cases::queued(self.app.node.db(), &row.case.needs.queue).await?.iter().map(CaseRow::waiting).collect();
+        let mut waiting: Vec<_> =
+            cases::queued(&self.app.node.of(&caller), &row.case.needs.queue).await?.iter().map(CaseRow::waiting).collect();
         if pending {
             waiting.push(row.waiting());
         }
@@ -38,10 +44,10 @@ impl Api {
         if let Some((organisation, queue)) = queue {
             let workers: Vec<&str> =
                 organisation.workers.iter().filter(|worker| worker.answers(queue)).map(|worker| worker.id.as_str()).collect();
-            let there = presence::list(self.app.node.db(), &workers).await?;
+            let there = presence::list(&self.app.node.of(&caller), &workers).await?;
             let cost = Costs::default().of(row.case.needs.channel).max(1);
             let places: u32 = there.values().filter(|one| one.present).map(|one| one.capacity / cost).sum();
-            let recent = offers::recent(self.app.node.db(), &queue.id).await?;
+            let recent = offers::recent(&self.app.node.of(&caller), &queue.id).await?;
             if let Some((least, most)) = expected_wait(place, &recent, places) {
                 answer.wait_known = true;
                 answer.min_wait_seconds = u32::try_from(least.as_secs()).unwrap_or(u32::MAX);

@@ -9,6 +9,7 @@ use kernel::{Error, Id, Result};
 use log::Scope;
 use proto::routing::{ListPresenceRequest, ListPresenceResponse, Presence, SetPresenceRequest, SetPresenceResponse};
 use rpc::caller::reply;
+use runtime::Node;
 use tonic::{Request, Response};
 
 use super::{Api, MAX_NAME};
@@ -90,6 +91,7 @@ impl Api {
             caller.check("clinic", &Resource { organisation, clinic: &clinic, ..Resource::default() })?;
             vec![clinic]
         };
+        self.app.node.log_read(&caller, vec![Node::many(&caller)]).await?;
         let region = self.app.region();
         let workers: Vec<&str> = region
             .organisation(organisation)
@@ -98,8 +100,8 @@ impl Api {
                 there.map(|worker| worker.id.as_str()).collect()
             })
             .unwrap_or_default();
-        let rows = presence::list(self.app.node.db(), &workers).await?;
-        let loads: BTreeMap<String, Load> = roster::loads(loads::committed(self.app.node.db(), &workers).await?);
+        let rows = presence::list(&self.app.node.of(&caller), &workers).await?;
+        let loads: BTreeMap<String, Load> = roster::loads(loads::committed(&self.app.node.of(&caller), &workers).await?);
         let presences = rows.values().map(|one| wire(one, loads.get(&one.worker).copied().unwrap_or_default())).collect();
         Ok(Response::new(ListPresenceResponse { presences }))
     }

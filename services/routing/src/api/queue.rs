@@ -21,7 +21,8 @@ impl Api {
         let (organisation, queue) = region.queue(&id).ok_or_else(|| Error::not_found("queue"))?;
         caller.check("queue", &Resource { organisation: &organisation.id, clinic: &queue.clinic, ..Resource::default() })?;
         let rows: Vec<CaseRow> =
-            cases::queued(self.app.node.db(), &id).await?.into_iter().filter(|row| row.organisation == organisation.id).collect();
+            cases::queued(&self.app.node.of(&caller), &id).await?.into_iter().filter(|row| row.organisation == organisation.id).collect();
+        self.app.node.log_read(&caller, rows.iter().map(|row| (row.id, row.scope())).collect()).await?;
         let waiting: Vec<_> = rows.iter().map(CaseRow::waiting).collect();
         let cases = order(&waiting, queue.max_overtakes)
             .into_iter()

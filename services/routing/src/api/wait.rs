@@ -24,12 +24,14 @@ impl Api {
         let queue = organisation.queue(&door.queue).ok_or_else(|| Error::not_found("entry point"))?;
         let workers: Vec<&str> =
             organisation.workers.iter().filter(|worker| worker.answers(queue)).map(|worker| worker.id.as_str()).collect();
-        let there = presence::list(self.app.node.db(), &workers).await?;
+        // Whoever asks: it is the door's organisation whose queue is looked at, and only figures come out.
+        let db = self.app.node.db().of(&organisation.id);
+        let there = presence::list(&db, &workers).await?;
         let channel = door.channels.first().copied().unwrap_or(kernel::Channel::Chat);
         let cost = Costs::default().of(channel).max(1);
         let places: u32 = there.values().filter(|one| one.present).map(|one| one.capacity / cost).sum();
-        let place = cases::queued(self.app.node.db(), &queue.id).await?.len() + 1;
-        let recent = offers::recent(self.app.node.db(), &queue.id).await?;
+        let place = cases::queued(&db, &queue.id).await?.len() + 1;
+        let recent = offers::recent(&db, &queue.id).await?;
         let mut answer = GetExpectedWaitResponse { staffed: there.values().any(|one| one.present), ..GetExpectedWaitResponse::default() };
         if let Some((least, most)) = expected_wait(place, &recent, places) {
             let seconds = |steps: u64| u32::try_from(steps.saturating_mul(STEP)).unwrap_or(u32::MAX);

@@ -1,14 +1,15 @@
-//! WatchOffers: the calling worker's open offers, and every change of them.
+//! WatchOffers: the calling worker's open offers and alerts, and every change of them.
 //!
 //! The table says what is open; a bell only says when to look. So a lost bell delays an offer by a few seconds at most.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::time::Duration;
 
 use bus::LiveStream;
+use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
-use kernel::{Id, Result};
+use kernel::{Error, Id, Result, Time};
 use proto::routing::watch_offers_response::Event;
 use proto::routing::{WatchOffersRequest, WatchOffersResponse};
 use rpc::{Caller, status};
@@ -18,9 +19,9 @@ use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{Api, offers};
+use super::{Api, alert, offers};
 
-/// How often the table is looked at without a bell, and the token is checked again.
+/// How often the table is looked at without a bell.
 const LOOK: Duration = Duration::from_secs(3);
 
 pub type Stream = Pin<Box<dyn futures::Stream<Item = Result<WatchOffersResponse, Status>> + Send>>;
@@ -31,9 +32,13 @@ struct Watch {
     here: broadcast::Receiver<String>,
     elsewhere: LiveStream,
     look: Interval,
+    /// Comes once the caller's token says nothing any more.
+    ended: BoxFuture<'static, Error>,
     shutdown: CancellationToken,
     /// Offers that the caller knows of as open.
     known: BTreeSet<Id>,
+    /// Alerts that the caller knows of, with when they were raised.
+    alerts: BTreeMap<Id, Time>,
     failed: bool,
 }
 
@@ -45,7 +50,20 @@ impl Api {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let shutdown = self.app.node.platform.shutdown.clone();
-        let watch = Watch { api: self.clone(), caller, here, elsewhere, look, shutdown, known: BTreeSet::new(), failed: false };
+        let (authenticator, asker) = (self.app.node.platform.peers.authenticator(), caller.clone());
+        let ended = Box::pin(async move { authenticator.ended(&asker).await });
+        let watch = Watch {
+            api: self.clone(),
+            caller,
+            here,
+            elsewhere,
+            look,
+            ended,
+            shutdown,
+            known: BTreeSet::new(),
+            alerts: BTreeMap::new(),
+            failed: false,
+        };
         let changes = stream::unfold(watch, |mut watch| async move {
             let changes = watch.next().await?;
             Some((stream::iter(changes), watch))
@@ -55,15 +73,6 @@ impl Api {
 }
 
 impl Watch {
-    /// Why the caller may not watch any more. Not being able to ask is no reason to cut somebody off.
-    async fn revoked(&mut self) -> Option<Status> {
-        if self.caller.token_hash.is_empty() {
-            return None;
-        }
-        let authenticator = self.api.app.node.platform.peers.authenticator();
-        authenticator.holder(self.caller.token_hash.clone()).await.err().filter(|error| !error.is_transient()).map(status)
-    }
-
     /// Waits until there is a reason to look, and answers what has changed; None at the end.
     async fn next(&mut self) -> Option<Vec<Result<WatchOffersResponse, Status>>> {
         if self.failed {
@@ -72,12 +81,10 @@ impl Watch {
         loop {
             let mine = tokio::select! {
                 // The first tick comes at once.
-                _ = self.look.tick() => {
-                    if let Some(status) = self.revoked().await {
-                        self.failed = true;
-                        return Some(vec![Err(status)]);
-                    }
-                    true
+                _ = self.look.tick() => true,
+                error = &mut self.ended => {
+                    self.failed = true;
+                    return Some(vec![Err(status(error))]);
                 }
                 bell = self.here.recv() => match bell {
                     Ok(worker) => worker == self.caller.principal.id,
@@ -101,12 +108,18 @@ impl Watch {
     }
 
     async fn changes(&mut self) -> Result<Vec<Event>> {
-        let open = self.api.open_offers(&self.caller).await?;
-        let now: BTreeSet<Id> = open.iter().map(|one| one.offer).collect();
+        let mut asked = self.api.asked(&self.caller).await?;
+        let now: BTreeSet<Id> = asked.offers.iter().map(|one| one.offer).collect();
+        let alerts: BTreeMap<Id, Time> = asked.alerts.iter().map(|one| (one.case, one.raised_at)).collect();
+        // Each is shown once, and so recorded once; an alert that is raised again is another one.
+        asked.offers.retain(|one| !self.known.contains(&one.offer));
+        asked.alerts.retain(|one| self.alerts.get(&one.case) != Some(&one.raised_at));
+        self.api.app.node.log_read(&self.caller, asked.cases()).await?;
         let ended = self.known.difference(&now).map(|offer| Event::EndedOfferId(offer.to_string()));
-        let new = open.iter().filter(|one| !self.known.contains(&one.offer)).map(|one| Event::Offered(offers::wire(one)));
-        let changes = ended.chain(new).collect();
-        self.known = now;
+        let alerted = asked.alerts.iter().map(|one| Event::Alert(alert::wire(one)));
+        let offered = asked.offers.iter().map(|one| Event::Offered(offers::wire(one)));
+        let changes = alerted.chain(ended).chain(offered).collect();
+        (self.known, self.alerts) = (now, alerts);
         Ok(changes)
     }
 }

@@ -1,5 +1,6 @@
 //! Load, decide, commit: what stands between the pure rules and the outside.
 
+pub mod alert;
 pub mod bells;
 pub mod desk;
 pub mod matching;

@@ -6,7 +6,7 @@ use proto::routing as wire;
 use super::desk::{Desk, Note};
 use crate::domain::case::{Decision, Effect, Ended, Offer, State, Unassigned};
 use crate::store::cases::{self, CaseRow};
-use crate::store::{decisions, offers, presence};
+use crate::store::{alerts, decisions, offers, presence};
 
 /// Kinds of timers.
 pub const TRIAGE: &str = "triage";
@@ -30,7 +30,8 @@ impl Desk<'_, '_> {
                     // Who is told of the queueing is told of the severity with it.
                     if !was_pending && !queues_again && row.case.state != State::Done {
                         self.stir(&row.case.needs.queue.clone());
-                        self.record(row, "severity", "", format!("triage changed the severity from {from} to {to}"), &Note::default())
+                        let who = if note.why.is_empty() { "triage" } else { note.why.as_str() };
+                        self.record(row, "severity", "", format!("{who} changed the severity from {from} to {to}"), &Note::default())
                             .await?;
                     }
                 }
@@ -39,6 +40,7 @@ impl Desk<'_, '_> {
                 Effect::Assigned { worker } => self.assigned(row, &worker, &note).await?,
                 Effect::Unassigned { worker, how } => self.unassigned(row, &worker, how, &note).await?,
                 Effect::Done { abandoned } => {
+                    alerts::end(self.unit.tx, row.id).await?;
                     for kind in [TRIAGE, OPENS, AGAIN] {
                         self.unit.cancel_timer(kind, row.id).await?;
                     }
@@ -107,6 +109,7 @@ impl Desk<'_, '_> {
 
     async fn assigned(&mut self, row: &mut CaseRow, worker: &str, note: &Note) -> Result<()> {
         offers::assign(self.unit.tx, row, worker, self.unit.now).await?;
+        alerts::end(self.unit.tx, row.id).await?;
         worker.clone_into(&mut row.last_holder);
         row.again_at = None;
         let queue_id = if note.how == "kept" { String::new() } else { row.case.needs.queue.clone() };
@@ -117,6 +120,7 @@ impl Desk<'_, '_> {
 
     async fn unassigned(&mut self, row: &mut CaseRow, worker: &str, how: Unassigned, note: &Note) -> Result<()> {
         offers::unassign(self.unit.tx, row, self.unit.now).await?;
+        alerts::end(self.unit.tx, row.id).await?;
         presence::unoccupied(self.unit.tx, worker, self.unit.now).await?;
         self.stir_worker(worker);
         if how == Unassigned::Released {
@@ -139,7 +143,7 @@ impl Desk<'_, '_> {
         decisions::add(self.unit.tx, row, &decision).await
     }
 
-    fn ring(&mut self, worker: &str) {
+    pub(super) fn ring(&mut self, worker: &str) {
         let (bells, worker) = (self.bells.clone(), worker.to_owned());
         self.unit.after_commit(move || bells.ring(&worker));
     }

@@ -64,7 +64,7 @@ impl Desk<'_, '_> {
     async fn put_off(&mut self, row: &mut CaseRow, verdict: Option<&Verdict>) -> Result<()> {
         tracing::warn!(case = %row.id, organisation = row.organisation, "no queue is known for the case; it is tried again");
         if let Some(verdict) = verdict {
-            verdicts::keep(self.unit.tx, row.id, verdict).await?;
+            verdicts::keep(self.unit.tx, &row.organisation, row.id, verdict).await?;
         }
         self.unit.set_timer(TRIAGE, row.id, self.unit.now + TRIAGE_DEADLINE).await
     }

@@ -66,6 +66,10 @@ pub enum Command {
     Lowered {
         severity: Severity,
     },
+    /// Signs of danger, and somebody is there: it does not wait for triage.
+    Alert {
+        severity: Severity,
+    },
     /// The timer of `Pending`.
     TriageLate,
     OfferTo(Offer),

@@ -54,7 +54,7 @@ impl Desk<'_, '_> {
         if cases::peek(self.unit.tx, id).await?.is_some() {
             return Ok(());
         }
-        verdicts::meet(self.unit.tx, id).await?;
+        verdicts::meet(self.unit.tx, &event.organisation_id, id).await?;
         let now = self.now();
         let channel = opened.channel().known().unwrap_or(Channel::Chat);
         let asynchronous = opened.mode() == CaseMode::Asynchronous;

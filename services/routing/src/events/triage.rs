@@ -42,7 +42,7 @@ impl Handler for Triage {
             match desk.case(case).await? {
                 Some(mut row) => desk.triaged(&mut row, &verdict).await?,
                 None => {
-                    verdicts::keep(desk.unit.tx, case, &verdict).await?;
+                    verdicts::keep(desk.unit.tx, &event.organisation_id, case, &verdict).await?;
                     // The opening may have been committed while we waited to keep it.
                     if let Some(mut row) = desk.case(case).await?
                         && let Some(verdict) = verdicts::take(desk.unit.tx, case).await?

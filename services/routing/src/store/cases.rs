@@ -1,6 +1,6 @@
 //! Cases as rows.
 
-use ::store::{Db, Row, Tx, args};
+use ::store::{Row, Scoped, Tx, args};
 use auth::Resource;
 use kernel::{Channel, Code, Error, Id, Result, Severity, Time};
 use log::Scope;
@@ -168,7 +168,7 @@ pub async fn lock(tx: &mut Tx, id: Id) -> Result<Option<CaseRow>> {
 }
 
 /// A case as it is committed; NOT_FOUND if there is none.
-pub async fn load(db: &Db, id: Id) -> Result<CaseRow> {
+pub async fn load(db: &Scoped, id: Id) -> Result<CaseRow> {
     let row = db.row(columns!("WHERE case_id = $1"), args![id]).await?.ok_or_else(|| Error::not_found("case"))?;
     read(&row)
 }
@@ -183,7 +183,7 @@ pub async fn waiting(tx: &mut Tx, queues: &[&str]) -> Result<Vec<CaseRow>> {
 }
 
 /// Who waits in a queue or is offered from it, as committed.
-pub async fn queued(db: &Db, queue: &str) -> Result<Vec<CaseRow>> {
+pub async fn queued(db: &Scoped, queue: &str) -> Result<Vec<CaseRow>> {
     all(&db.rows(columns!("WHERE queue = $1 AND status IN ('waiting', 'offered')"), args![queue]).await?)
 }
 
@@ -300,7 +300,7 @@ pub async fn reset_overtaken(tx: &mut Tx, id: Id) -> Result<()> {
 
 /// Forgets everything about a case.
 pub async fn erase(tx: &mut Tx, id: Id) -> Result<()> {
-    for table in ["routing_case", "early_verdict", "offer", "assignment", "decision"] {
+    for table in ["routing_case", "alert", "early_verdict", "offer", "assignment", "decision"] {
         tx.exec(format!("DELETE FROM {table} WHERE case_id = $1"), args![id]).await?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Every decision about a case, with who was looked at.
 
-use ::store::{Db, Tx, args};
+use ::store::{Scoped, Tx, args};
 use kernel::{Error, Id, Result, Time};
 
 use super::cases::CaseRow;
@@ -22,8 +22,18 @@ pub async fn add(tx: &mut Tx, row: &mut CaseRow, decision: &Decision) -> Result<
     let candidates =
         serde_json::to_string(&decision.candidates).map_err(|error| Error::internal(format!("a decision cannot be written: {error}")))?;
     tx.exec(
-        "INSERT INTO decision (case_id, n, at, kind, worker, queue, why, candidates) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
-        args![row.id, row.decisions, decision.at, &decision.kind, &decision.worker, &decision.queue, &decision.why, candidates],
+        "INSERT INTO decision (case_id, n, at, kind, worker, queue, why, candidates, organisation) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
+        args![
+            row.id,
+            row.decisions,
+            decision.at,
+            &decision.kind,
+            &decision.worker,
+            &decision.queue,
+            &decision.why,
+            candidates,
+            &row.organisation
+        ],
     )
     .await?;
     row.decisions += 1;
@@ -31,7 +41,7 @@ pub async fn add(tx: &mut Tx, row: &mut CaseRow, decision: &Decision) -> Result<
 }
 
 /// All decisions about a case, oldest first.
-pub async fn list(db: &Db, case: Id) -> Result<Vec<Decision>> {
+pub async fn list(db: &Scoped, case: Id) -> Result<Vec<Decision>> {
     let rows = db.rows("SELECT at, kind, worker, queue, why, candidates FROM decision WHERE case_id = $1 ORDER BY n", args![case]).await?;
     rows.iter()
         .map(|row| {

@@ -1,6 +1,6 @@
 //! What workers have on their hands.
 
-use ::store::{Args, Db, Row, Tx, Val};
+use ::store::{Args, Row, Scoped, Tx, Val};
 use kernel::{Channel, Error, Result};
 
 use super::placeholders;
@@ -32,7 +32,7 @@ pub async fn held(tx: &mut Tx, workers: &[&str]) -> Result<Vec<(String, Channel)
 }
 
 /// The same, as committed.
-pub async fn committed(db: &Db, workers: &[&str]) -> Result<Vec<(String, Channel)>> {
+pub async fn committed(db: &Scoped, workers: &[&str]) -> Result<Vec<(String, Channel)>> {
     if workers.is_empty() {
         return Ok(Vec::new());
     }

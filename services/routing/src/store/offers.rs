@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use ::store::{Db, Row, Tx, args};
+use ::store::{Row, Scoped, Tx, args};
 use kernel::{Error, Id, Result, Severity, Time};
+use log::Scope;
 
 use super::cases::CaseRow;
 use crate::domain::case::{Case, Offer};
@@ -36,7 +37,7 @@ fn whose_row(row: &Row) -> Result<Whose> {
 }
 
 /// An offer that was ever made; NOT_FOUND if there is none.
-pub async fn whose(db: &Db, offer: Id) -> Result<Whose> {
+pub async fn whose(db: &Scoped, offer: Id) -> Result<Whose> {
     let row = db.row(WHOSE, args![offer]).await?.ok_or_else(|| Error::not_found("offer"))?;
     whose_row(&row)
 }
@@ -58,6 +59,8 @@ pub async fn open_to(tx: &mut Tx, worker: &str) -> Result<Vec<(Id, Id)>> {
 pub struct Open {
     pub offer: Id,
     pub case: Id,
+    /// Whose the case is.
+    pub scope: Scope,
     pub worker: String,
     pub queue: String,
     pub severity: Severity,
@@ -66,10 +69,11 @@ pub struct Open {
 }
 
 /// The open offers to a worker whose time is not over, oldest first, as committed.
-pub async fn list(db: &Db, organisation: &str, worker: &str, now: Time) -> Result<Vec<Open>> {
+pub async fn list(db: &Scoped, organisation: &str, worker: &str, now: Time) -> Result<Vec<Open>> {
     let rows = db
         .rows(
-            "SELECT o.offer_id, o.case_id, o.worker, o.queue, o.created_at, o.expires_at, c.state FROM offer o \
+            "SELECT o.offer_id, o.case_id, o.worker, o.queue, o.created_at, o.expires_at, c.state, c.organisation, c.clinic, c.practice \
+             FROM offer o \
              JOIN routing_case c ON c.case_id = o.case_id \
              WHERE o.worker = $1 AND o.organisation = $2 AND o.ended_at IS NULL AND o.expires_at > $3 ORDER BY o.created_at, o.offer_id",
             args![worker, organisation, now],
@@ -82,6 +86,7 @@ pub async fn list(db: &Db, organisation: &str, worker: &str, now: Time) -> Resul
             Ok(Open {
                 offer: row.id(0)?,
                 case: row.id(1)?,
+                scope: Scope { organisation: row.text(7)?, clinic: row.text(8)?, practice: row.bool(9)? },
                 worker: row.text(2)?,
                 queue: row.text(3)?,
                 severity: case.severity,
@@ -94,8 +99,8 @@ pub async fn list(db: &Db, organisation: &str, worker: &str, now: Time) -> Resul
 
 pub async fn assign(tx: &mut Tx, row: &CaseRow, worker: &str, now: Time) -> Result<()> {
     tx.exec(
-        "INSERT INTO assignment (assignment_id, case_id, worker, queue, live, since, ended_at) VALUES ($1,$2,$3,$4,$5,$6,NULL)",
-        args![Id::new(now), row.id, worker, &row.case.needs.queue, !row.asynchronous, now],
+        "INSERT INTO assignment (assignment_id, case_id, worker, queue, live, since, ended_at, organisation) VALUES ($1,$2,$3,$4,$5,$6,NULL,$7)",
+        args![Id::new(now), row.id, worker, &row.case.needs.queue, !row.asynchronous, now, &row.organisation],
     )
     .await?;
     Ok(())
@@ -111,7 +116,7 @@ pub async fn unassign(tx: &mut Tx, row: &CaseRow, now: Time) -> Result<()> {
 }
 
 /// How long the last conversations from a queue took, of those where somebody waited at the screen.
-pub async fn recent(db: &Db, queue: &str) -> Result<Vec<Duration>> {
+pub async fn recent(db: &Scoped, queue: &str) -> Result<Vec<Duration>> {
     let rows = db
         .rows(
             "SELECT since, ended_at FROM assignment WHERE queue = $1 AND ended_at IS NOT NULL AND live = TRUE ORDER BY ended_at DESC LIMIT 40",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ::store::{Db, Row, Tx, Val, args};
+use ::store::{Row, Scoped, Tx, Val, args};
 use kernel::{Id, Result, Time};
 
 use super::placeholders;
@@ -64,7 +64,7 @@ pub async fn lock(tx: &mut Tx, workers: &[&str]) -> Result<BTreeMap<String, Pres
 }
 
 /// The rows of these workers, as committed.
-pub async fn list(db: &Db, workers: &[&str]) -> Result<BTreeMap<String, Presence>> {
+pub async fn list(db: &Scoped, workers: &[&str]) -> Result<BTreeMap<String, Presence>> {
     if workers.is_empty() {
         return Ok(BTreeMap::new());
     }

@@ -1,8 +1,26 @@
 //! The tables.
 
-use ::store::Migration;
+use ::store::{Migration, Tables};
 
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const TABLES: Tables = Tables {
+    steps: &[FIRST, ALERTS, ORGANISATIONS],
+    shared: &[("queue_lock", "names of queues, to be locked; no content")],
+    crossing: &[],
+};
+
+const ORGANISATIONS: Migration = Migration {
+    name: "routing_organisations",
+    sql: "
+ALTER TABLE early_verdict ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE early_verdict SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = early_verdict.case_id), '');
+ALTER TABLE assignment ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE assignment SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = assignment.case_id), '');
+ALTER TABLE decision ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE decision SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = decision.case_id), '');
+",
+};
+
+const FIRST: Migration = Migration {
     name: "routing_0001",
     sql: "
 -- A case in the eyes of routing. `state` is the domain's case as JSON and decides; the columns beside it are for queries.
@@ -98,4 +116,20 @@ CREATE TABLE decision (
     PRIMARY KEY (case_id, n)
 );
 ",
-}];
+};
+
+const ALERTS: Migration = Migration {
+    name: "routing_0002",
+    sql: "
+-- Who was alerted to signs of danger in a case. Gone once somebody has it or it is over.
+CREATE TABLE alert (
+    case_id UUID NOT NULL,
+    organisation TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    raised_at BIGINT NOT NULL,
+    PRIMARY KEY (case_id, worker)
+);
+CREATE INDEX alert_worker ON alert (worker);
+",
+};

@@ -15,12 +15,12 @@ pub struct Verdict {
 }
 
 /// Keeps a verdict; a later one replaces an earlier one.
-pub async fn keep(tx: &mut Tx, case: Id, verdict: &Verdict) -> Result<()> {
+pub async fn keep(tx: &mut Tx, organisation: &str, case: Id, verdict: &Verdict) -> Result<()> {
     tx.exec(
-        "INSERT INTO early_verdict (case_id, severity, profession, queue, lowered) VALUES ($1,$2,$3,$4,$5) \
+        "INSERT INTO early_verdict (case_id, severity, profession, queue, lowered, organisation) VALUES ($1,$2,$3,$4,$5,$6) \
          ON CONFLICT (case_id) DO UPDATE SET severity = excluded.severity, profession = excluded.profession, queue = excluded.queue, \
          lowered = excluded.lowered",
-        args![case, i64::from(verdict.severity as u8), verdict.profession.code(), &verdict.queue, verdict.lowered],
+        args![case, i64::from(verdict.severity as u8), verdict.profession.code(), &verdict.queue, verdict.lowered, organisation],
     )
     .await?;
     Ok(())
@@ -28,10 +28,11 @@ pub async fn keep(tx: &mut Tx, case: Id, verdict: &Verdict) -> Result<()> {
 
 /// Keeps the place of a verdict until the transaction ends. Opening and verdict come by two ways at once, and neither would see
 /// the other's row before its commit: so one waits here for the other.
-pub async fn meet(tx: &mut Tx, case: Id) -> Result<()> {
+pub async fn meet(tx: &mut Tx, organisation: &str, case: Id) -> Result<()> {
     tx.exec(
-        "INSERT INTO early_verdict (case_id, severity, profession, queue, lowered) VALUES ($1,$2,'','',FALSE) ON CONFLICT (case_id) DO NOTHING",
-        args![case, NONE_YET],
+        "INSERT INTO early_verdict (case_id, severity, profession, queue, lowered, organisation) VALUES ($1,$2,'','',FALSE,$3) \
+         ON CONFLICT (case_id) DO NOTHING",
+        args![case, NONE_YET, organisation],
     )
     .await?;
     Ok(())

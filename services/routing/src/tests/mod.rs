@@ -1,5 +1,6 @@
 //! The service without its neighbours: events are handed to the handlers, RPCs are called directly.
 
+mod alerts;
 mod building;
 mod claims;
 mod events;
@@ -111,10 +112,11 @@ impl Suite {
             replica: None,
             smtp: String::new(),
             attachments: String::new(),
+            demo: false,
             shutdown: shutdown.clone(),
             tasks: TaskTracker::new(),
         };
-        let node = platform.node("routing", crate::store::MIGRATIONS, crate::check).await.unwrap();
+        let node = platform.node("routing", &crate::store::TABLES, crate::check).await.unwrap();
         region_yaml::apply(&node).await;
         let app = App::new(node.clone());
         let standing = node.timers(std::sync::Arc::new(Due(app.desks.clone())));
@@ -225,7 +227,12 @@ impl Suite {
     }
 
     async fn transfer(&self, worker: Principal, n: u8, to: &str) -> kernel::Result<()> {
-        let message = wire::TransferCaseRequest { request_id: String::new(), case_id: case(n).to_string(), worker_id: to.into() };
+        let message = wire::TransferCaseRequest {
+            request_id: String::new(),
+            case_id: case(n).to_string(),
+            worker_id: to.into(),
+            ..Default::default()
+        };
         self.api.transfer_case(from(worker, "TransferCase", message)).await.map(|_| ())
     }
 
@@ -254,6 +261,7 @@ impl Suite {
             .app
             .node
             .db()
+            .of("care")
             .rows("SELECT envelope FROM event_log WHERE key = $1 ORDER BY position", store::args![case(n).to_string()])
             .await
             .unwrap();

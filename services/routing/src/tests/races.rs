@@ -8,7 +8,7 @@ const CASES: u8 = 24;
 
 /// A second replica on the same database.
 async fn twin(suite: &Suite) -> Api {
-    let node = suite.app.node.platform.node("routing", crate::store::MIGRATIONS, crate::check).await.unwrap();
+    let node = suite.app.node.platform.node("routing", &crate::store::TABLES, crate::check).await.unwrap();
     Api::new(App::new(node))
 }
 
@@ -59,7 +59,8 @@ async fn p18_two_replicas_never_give_one_case_to_two_nor_too_much_to_one() {
         }
     }
     // Those who are full are freed one by one, which lets the rest go on.
-    let rows = suite.app.node.db().rows("SELECT worker, case_id FROM assignment WHERE ended_at IS NULL", store::args![]).await.unwrap();
+    let rows =
+        suite.app.node.db().of("care").rows("SELECT worker, case_id FROM assignment WHERE ended_at IS NULL", store::args![]).await.unwrap();
     let mut held: BTreeMap<String, u32> = BTreeMap::new();
     for row in &rows {
         *held.entry(row.text(0).unwrap()).or_default() += 1;
@@ -67,8 +68,14 @@ async fn p18_two_replicas_never_give_one_case_to_two_nor_too_much_to_one() {
     assert!(held.values().all(|count| *count <= 3), "90 points hold three chats: {held:?}");
     for round in 0..CASES {
         for n in (0..CASES).filter(|n| n % 4 != 0 && (n + round) % 3 == 0) {
-            let holder =
-                suite.app.node.db().row("SELECT holder FROM routing_case WHERE case_id = $1", store::args![case(n)]).await.unwrap();
+            let holder = suite
+                .app
+                .node
+                .db()
+                .of("care")
+                .row("SELECT holder FROM routing_case WHERE case_id = $1", store::args![case(n)])
+                .await
+                .unwrap();
             if !holder.unwrap().text(0).unwrap().is_empty() {
                 suite.close(n).await;
             }

@@ -71,6 +71,7 @@ pub async fn run(settings: &Settings) -> Result<Outcome> {
                 peers: std::collections::BTreeMap::new(),
                 grpc: listen("grpc", "127.0.0.1:0").await?,
                 http: None,
+                pages: gateway::Settings::default(),
             };
             let suite = Suite::start(parts, &SERVICES).await?;
             let address = Addresses { all: suite.grpc.to_string(), own: std::collections::BTreeMap::new() };

@@ -8,13 +8,12 @@ mod slots;
 use std::time::Duration;
 
 use kernel::error::Violations;
-use kernel::{Channel, Id, Result, Time};
+use kernel::{Channel, Time};
 use proto::scheduling as wire;
 use proto::scheduling::scheduling_service_server::SchedulingService;
 use region::Region;
-use rpc::{Answer, Caller, status};
+use rpc::{Answer, status};
 use runtime::Node;
-use runtime::case_facts::Facts;
 use tonic::Request;
 
 use crate::domain::Interval;
@@ -90,17 +89,6 @@ fn moment(found: &mut Violations, field: &str, stamp: Option<&prost_types::Times
         Err(error) => error.violations.into_iter().for_each(|violation| found.add(violation.field, violation.description)),
     }
     None
-}
-
-/// Keeps the access to a case's bookings in the audit trail; a read that cannot be recorded fails.
-async fn audit_read(node: &Node, caller: &Caller, facts: &Facts) -> Result<()> {
-    let (case, scope): (Id, _) = (facts.case, facts.scope());
-    node.commit(case, caller.origin(), move |unit| {
-        unit.audit(case, &scope);
-        Box::pin(async { Ok(()) })
-    })
-    .await
-    .map(|_| ())
 }
 
 fn slot_of(region: &Region, resource: &str, place: &str, channel: Channel, time: Interval) -> wire::Slot {

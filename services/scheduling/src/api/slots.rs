@@ -49,7 +49,7 @@ pub async fn list(node: &Node, request: Request<ListSlotsRequest>) -> Result<Lis
     let window = (window.0.max(now), window.1);
     let ids: Vec<&str> = resources.iter().map(|resource| resource.id.as_str()).collect();
     let mut taken: HashMap<String, Vec<Interval>> = HashMap::new();
-    for (resource, time) in bookings::taken(node.db(), &ids, window, now).await? {
+    for (resource, time) in bookings::taken(&node.of(&caller), &ids, window, now).await? {
         taken.entry(resource).or_default().push(time);
     }
     Ok(ListSlotsResponse { slots: free(&region, organisation, &resources, window, &taken, page)? })

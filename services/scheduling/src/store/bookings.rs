@@ -2,7 +2,7 @@
 
 use kernel::{Channel, Error, Id, Result, Time};
 use log::Scope;
-use store::{Db, Row, Tx, Val, args, values};
+use store::{Row, Scoped, Tx, Val, args, values};
 
 use crate::domain::Interval;
 use crate::domain::booking::{Booking, Refusal, Slot, State};
@@ -65,7 +65,7 @@ fn records(rows: &[Row]) -> Result<Vec<Record>> {
     rows.iter().map(Record::from).collect()
 }
 
-pub async fn load(db: &Db, id: Id) -> Result<Option<Record>> {
+pub async fn load(db: &Scoped, id: Id) -> Result<Option<Record>> {
     db.row(select!("id = $1"), args![id]).await?.map(|row| Record::from(&row)).transpose()
 }
 
@@ -79,7 +79,7 @@ pub async fn lock(tx: &mut Tx, id: Id) -> Result<Option<Record>> {
 }
 
 /// A case's bookings, by time; so many that nobody needs more.
-pub async fn of_case(db: &Db, case: Id) -> Result<Vec<Record>> {
+pub async fn of_case(db: &Scoped, case: Id) -> Result<Vec<Record>> {
     records(&db.rows(select!("case_id = $1 ORDER BY starts_at, id LIMIT 500"), args![case]).await?)
 }
 
@@ -108,7 +108,7 @@ pub async fn lock_meeting(tx: &mut Tx, slot: &Slot) -> Result<Vec<Record>> {
 }
 
 /// The times of `resources` that are occupied at `now`, within the window.
-pub async fn taken(db: &Db, resources: &[&str], window: Interval, now: Time) -> Result<Vec<(String, Interval)>> {
+pub async fn taken(db: &Scoped, resources: &[&str], window: Interval, now: Time) -> Result<Vec<(String, Interval)>> {
     let mut found = Vec::new();
     for some in resources.chunks(200) {
         let mut args = args![window.0, window.1, now];
@@ -131,7 +131,10 @@ pub async fn insert(tx: &mut Tx, record: &Record) -> Result<()> {
     let (booking, slot) = (&record.booking, &record.booking.slot);
     let (state, held_until) = columns(booking.state);
     let claimed = tx
-        .exec("INSERT INTO booked_slot (resource, starts_at, booking_id) VALUES ($1,$2,$3)", args![&slot.resource, slot.from, booking.id])
+        .exec(
+            "INSERT INTO booked_slot (resource, starts_at, booking_id, organisation) VALUES ($1,$2,$3,$4)",
+            args![&slot.resource, slot.from, booking.id, &record.scope.organisation],
+        )
         .await;
     if let Err(error) = claimed {
         return Err(if store::is_unique(&error, "booked_slot") { Refusal::SlotTaken.into() } else { error });

@@ -2,9 +2,21 @@
 
 pub mod bookings;
 
-use store::Migration;
+use store::{Migration, Tables};
 
-pub const MIGRATIONS: &[Migration] = &[runtime::case_facts::MIGRATION, BOOKINGS];
+pub const TABLES: Tables = Tables {
+    steps: &[runtime::case_facts::MIGRATION, BOOKINGS, ORGANISATIONS],
+    shared: &[("resource_lock", "names of resources, to be locked; no content")],
+    crossing: &[],
+};
+
+const ORGANISATIONS: Migration = Migration {
+    name: "scheduling_organisations",
+    sql: "
+ALTER TABLE booked_slot ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE booked_slot SET organisation = COALESCE((SELECT booking.organisation FROM booking WHERE booking.id = booked_slot.booking_id), '');
+",
+};
 
 const BOOKINGS: Migration = Migration {
     name: "scheduling_0001",

@@ -49,7 +49,12 @@ async fn a_hold_that_is_over_gives_way_even_before_its_timer() {
     let (first, second) = (rig.case(1).await, rig.case(2).await);
     rig.hold(&anna(), first, "chair", NINE).await.unwrap();
     // As if the timers were late.
-    rig.node.db().transaction(|tx| Box::pin(async move { tx.exec("DELETE FROM timer", store::args![]).await.map(|_| ()) })).await.unwrap();
+    rig.node
+        .db()
+        .of("care")
+        .transaction(|tx| Box::pin(async move { tx.exec("DELETE FROM timer", store::args![]).await.map(|_| ()) }))
+        .await
+        .unwrap();
     rig.node.clock().advance_to(start() + Duration::from_secs(300));
     assert!(rig.hold(&anna(), second, "chair", NINE).await.is_ok());
     assert_eq!(rig.events(first).await, ["SlotHeld", "BookingCancelled expired"]);

@@ -124,10 +124,11 @@ impl Rig {
             replica: None,
             smtp: String::new(),
             attachments: String::new(),
+            demo: false,
             shutdown: Default::default(),
             tasks: Default::default(),
         };
-        let node = platform.node(crate::SERVICE, tables::MIGRATIONS, app::check::check).await.unwrap();
+        let node = platform.node(crate::SERVICE, &tables::TABLES, app::check::check).await.unwrap();
         let region = region::parse("test.yaml", REGION).unwrap().region;
         let config = Config { nodes: BTreeMap::from([(crate::SERVICE, node.clone())]) };
         let apply = ApplyRegionRequest { service: crate::SERVICE.into(), region_json: serde_json::to_string(&region).unwrap() };
@@ -207,6 +208,7 @@ impl Rig {
         let rows = self
             .node
             .db()
+            .of("care")
             .rows("SELECT envelope FROM event_log WHERE key = $1 ORDER BY key_seq", store::args![case.to_string()])
             .await
             .unwrap();
@@ -224,7 +226,7 @@ impl Rig {
     }
 
     async fn count(&self, sql: &'static str) -> i64 {
-        self.node.db().row(sql, store::args![]).await.unwrap().unwrap().int(0).unwrap()
+        self.node.db().of("care").row(sql, store::args![]).await.unwrap().unwrap().int(0).unwrap()
     }
 }
 

@@ -2,13 +2,21 @@
 
 use kernel::{Error, Id, Profession, Result, Severity, Time};
 use log::Unit;
-use store::{Migration, Row, args};
+use store::{Migration, Row, Tables, args};
 
-pub const MIGRATIONS: &[Migration] = &[
-    runtime::case_facts::MIGRATION,
-    Migration {
-        name: "triage_0001",
-        sql: "
+pub const TABLES: Tables = Tables { steps: &[runtime::case_facts::MIGRATION, FIRST, ORGANISATIONS], shared: &[], crossing: &[] };
+
+const ORGANISATIONS: Migration = Migration {
+    name: "triage_organisations",
+    sql: "
+ALTER TABLE triage ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
+UPDATE triage SET organisation = COALESCE((SELECT f.organisation FROM case_facts f WHERE f.case_id = triage.case_id), '');
+",
+};
+
+const FIRST: Migration = Migration {
+    name: "triage_0001",
+    sql: "
 CREATE TABLE triage (
     case_id UUID PRIMARY KEY,
     severity TEXT NOT NULL,
@@ -27,8 +35,7 @@ CREATE TABLE triage (
     untriaged BOOLEAN NOT NULL
 );
 ",
-    },
-];
+};
 
 /// A case as triage sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +95,7 @@ pub async fn put(unit: &mut Unit<'_>, triaged: &Triaged) -> Result<()> {
     unit.tx
         .exec(
             "INSERT INTO triage (case_id, severity, profession, rule_queue, queue, protocol, protocol_version, rules, red_flags, set_by, \
-             set_reason, triaged_at, untriaged) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13) \
+             set_reason, triaged_at, untriaged, organisation) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14) \
              ON CONFLICT (case_id) DO UPDATE SET severity = excluded.severity, profession = excluded.profession, \
              rule_queue = excluded.rule_queue, queue = excluded.queue, protocol = excluded.protocol, \
              protocol_version = excluded.protocol_version, rules = excluded.rules, red_flags = excluded.red_flags, \
@@ -106,7 +113,8 @@ pub async fn put(unit: &mut Unit<'_>, triaged: &Triaged) -> Result<()> {
                 &triaged.set_by,
                 &triaged.set_reason,
                 triaged.triaged_at,
-                triaged.untriaged
+                triaged.untriaged,
+                unit.origin.organisation()?
             ],
         )
         .await?;

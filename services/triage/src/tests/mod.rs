@@ -59,10 +59,11 @@ impl World {
             replica: None,
             smtp: String::new(),
             attachments: String::new(),
+            demo: false,
             shutdown: tokio_util::sync::CancellationToken::new(),
             tasks: tokio_util::task::TaskTracker::new(),
         };
-        let node = platform.node("triage", own::MIGRATIONS, problems).await.unwrap();
+        let node = platform.node("triage", &own::TABLES, problems).await.unwrap();
         Self {
             api: Api { node: node.clone() },
             intake: Arc::new(events::intake::Intake { region: node.region.clone() }),
@@ -128,6 +129,7 @@ impl World {
         let rows = self
             .node
             .db()
+            .of("care")
             .rows("SELECT envelope FROM event_log WHERE key = $1 ORDER BY key_seq", args![self.case.to_string()])
             .await
             .unwrap();
@@ -141,7 +143,7 @@ impl World {
     }
 
     async fn count(&self, sql: &'static str) -> i64 {
-        self.node.db().row(sql, args![]).await.unwrap().unwrap().int(0).unwrap()
+        self.node.db().of("care").row(sql, args![]).await.unwrap().unwrap().int(0).unwrap()
     }
 
     async fn get_as(&self, principal: Principal) -> Result<Triage, Status> {

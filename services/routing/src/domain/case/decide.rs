@@ -33,6 +33,12 @@ pub fn decide(case: &Case, command: &Command, now: Time) -> Result<Decision, Ref
             }
         }
         Command::Lowered { severity } => next.severity(case.severity.min(*severity)),
+        Command::Alert { severity } => {
+            next.severity(case.severity.max(*severity));
+            if matches!(case.state, State::Pending { .. }) {
+                next.wait();
+            }
+        }
         Command::TriageLate => match case.state {
             State::Pending { deadline } if now < deadline => return Err(Refusal::NotDue),
             State::Pending { .. } => {

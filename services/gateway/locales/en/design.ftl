@@ -1,0 +1,17 @@
+design-title = Building blocks
+design-text = Everything that pages are built of, in every state.
+design-buttons = Buttons
+design-fields = Fields
+design-notices = Notices
+design-conversation = Conversation
+design-structure = Structure
+design-send = Send
+design-hint = A short explanation in plain words.
+design-wrong = Write a name.
+design-name = Name
+design-message = Message
+design-choose = Choose
+design-yes = Yes
+design-no = No
+design-notice = Good to know
+design-badge = State

@@ -1,0 +1,17 @@
+design-title = Byggeklosser
+design-text = Alt sidene bygges av, i hver tilstand.
+design-buttons = Knapper
+design-fields = Felt
+design-notices = Meldinger
+design-conversation = Samtale
+design-structure = Struktur
+design-send = Send
+design-hint = En kort forklaring i klartekst.
+design-wrong = Skriv et navn.
+design-name = Navn
+design-message = Melding
+design-choose = Velg
+design-yes = Ja
+design-no = Nei
+design-notice = Godt å vite
+design-badge = Status

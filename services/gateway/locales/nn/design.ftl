@@ -1,0 +1,17 @@
+design-title = Byggjeklossar
+design-text = Alt sidene blir bygde av, i kvar tilstand.
+design-buttons = Knappar
+design-fields = Felt
+design-notices = Meldingar
+design-conversation = Samtale
+design-structure = Struktur
+design-send = Send
+design-hint = Ei kort forklaring i klartekst.
+design-wrong = Skriv eit namn.
+design-name = Namn
+design-message = Melding
+design-choose = Vel
+design-yes = Ja
+design-no = Nei
+design-notice = Godt å vite
+design-badge = Status

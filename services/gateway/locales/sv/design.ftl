@@ -1,0 +1,17 @@
+design-title = Byggstenar
+design-text = Allt som sidorna byggs av, i varje läge.
+design-buttons = Knappar
+design-fields = Fält
+design-notices = Meddelanden
+design-conversation = Samtal
+design-structure = Struktur
+design-send = Skicka
+design-hint = En kort förklaring i klartext.
+design-wrong = Skriv ett namn.
+design-name = Namn
+design-message = Meddelande
+design-choose = Välj
+design-yes = Ja
+design-no = Nej
+design-notice = Bra att veta
+design-badge = Läge

@@ -1,0 +1,79 @@
+//! A conversation as it goes on: `message` (HTML of a bubble; its id is the seq), `typing`, `case` (its state changed),
+//! `caught-up`, and at last `end`.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use futures::{StreamExt, stream};
+use kernel::Id;
+use proto::intake::subscribe_response::Event;
+use proto::intake::{CaseState, Message, SenderKind, SubscribeRequest, SubscribeResponse};
+
+use super::ticket::{Audience, redeem};
+use super::{Frame, Opening, respond};
+use crate::Gateway;
+use crate::web::{Page, Problem, Visit};
+
+/// A message as it is shown; the same bubble as in the page.
+#[derive(Template)]
+#[template(path = "live/message.html")]
+struct Bubble<'a> {
+    page: &'a Page,
+    message: &'a Message,
+    mine: bool,
+}
+
+pub async fn open(
+    State(gateway): State<Gateway>,
+    Path(case): Path<Id>,
+    Query(opening): Query<Opening>,
+    axum::Extension(visit): axum::Extension<Visit>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let worth = redeem(&gateway, &opening.ticket, &visit.path).await?;
+    let request = SubscribeRequest { case_id: case.to_string(), after_seq: opening.after(&headers) };
+    let calls = gateway.services().with(Some(&worth.token), None);
+    let events = calls.conversations().subscribe(request).await?.into_inner();
+    let page = Page::new(&gateway, Visit { language: worth.language(), ..visit });
+    let audience = worth.audience;
+    // After the services' last word comes none of ours.
+    let frames = stream::unfold(Some(events), move |events| {
+        let page = page.clone();
+        async move {
+            let mut events = events?;
+            let (frame, goes_on) = match events.message().await {
+                Ok(Some(event)) => frame(&page, audience, event),
+                Ok(None) => (Some(Frame::new("end", "again")), false),
+                Err(status) => (Some(Frame::end(&status)), false),
+            };
+            Some((frame, goes_on.then_some(events)))
+        }
+    });
+    Ok(respond(&gateway, frames.filter_map(|frame| async { frame })))
+}
+
+/// What an event looks like, and whether others follow.
+fn frame(page: &Page, audience: Audience, event: SubscribeResponse) -> (Option<Frame>, bool) {
+    let frame = match event.event {
+        Some(Event::Message(message)) => {
+            let mine = is_mine(audience, message.sender_kind());
+            let html = Bubble { page, message: &message, mine }.render();
+            html.ok().map(|html| Frame { event: "message", id: Some(message.seq), data: html })
+        }
+        Some(Event::Typing(typing)) if is_mine(audience, typing.sender_kind()) => None,
+        Some(Event::Typing(_)) => Some(Frame::new("typing", "")),
+        Some(Event::Case(case)) => {
+            let state = CaseState::try_from(case.state).unwrap_or_default();
+            Some(Frame::new("case", state.as_str_name().trim_start_matches("CASE_STATE_").to_ascii_lowercase()))
+        }
+        Some(Event::CaughtUp(caught_up)) => Some(Frame::new("caught-up", caught_up.last_seq.to_string())),
+        Some(Event::Resync(_)) => return (Some(Frame::new("end", "again")), false),
+        None => None,
+    };
+    (frame, true)
+}
+
+const fn is_mine(audience: Audience, sender: SenderKind) -> bool {
+    matches!((audience, sender), (Audience::Visitor, SenderKind::Visitor) | (Audience::Staff, SenderKind::Worker))
+}

@@ -1,0 +1,22 @@
+//! The pages, a folder per audience. Each module has `routes()`, which is merged here.
+
+mod design;
+mod door;
+mod leader;
+mod probes;
+mod staff;
+mod visitor;
+
+use axum::Router;
+
+use crate::Gateway;
+
+pub fn routes() -> Router<Gateway> {
+    Router::new()
+        .merge(door::routes())
+        .merge(probes::routes())
+        .merge(design::routes())
+        .merge(visitor::routes())
+        .merge(staff::routes())
+        .merge(leader::routes())
+}

@@ -1,0 +1,168 @@
+//! The services, as one browser's request sees them: with the caller's own token, a deadline on each call, and the position
+//! of the last change carried along, so that who has just written reads what they wrote.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+use http::HeaderValue;
+use kernel::Result;
+use proto::access::access_service_client::AccessServiceClient;
+use proto::insights::insights_service_client::InsightsServiceClient;
+use proto::intake::case_service_client::CaseServiceClient;
+use proto::intake::conversation_service_client::ConversationServiceClient;
+use proto::log::event_log_service_client::EventLogServiceClient;
+use proto::notifications::notification_service_client::NotificationServiceClient;
+use proto::routing::routing_service_client::RoutingServiceClient;
+use proto::scheduling::scheduling_service_client::SchedulingServiceClient;
+use proto::triage::triage_service_client::TriageServiceClient;
+use runtime::{Peer, Peers};
+use tonic::body::Body;
+use tonic::transport::Channel;
+use tower::Service;
+
+/// How long a page waits for one call; of a stream, for its beginning.
+const DEADLINE: HeaderValue = HeaderValue::from_static("8S");
+/// What the pages call, with the logs that `/status` and `/readyz` ask about.
+pub const SERVICES: [&str; 6] = ["intake", "triage", "routing", "scheduling", "notifications", "insights"];
+
+/// Connections to all services. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    peers: Peers,
+    intake: Channel,
+    triage: Channel,
+    routing: Channel,
+    scheduling: Channel,
+    notifications: Channel,
+    insights: Channel,
+}
+
+impl Services {
+    /// Nothing is connected yet. Errors: a service that is not among the peers.
+    pub fn new(peers: &Peers) -> Result<Self> {
+        Ok(Self {
+            intake: peers.plain("intake")?,
+            triage: peers.plain("triage")?,
+            routing: peers.plain("routing")?,
+            scheduling: peers.plain("scheduling")?,
+            notifications: peers.plain("notifications")?,
+            insights: peers.plain("insights")?,
+            peers: peers.clone(),
+        })
+    }
+
+    /// Calls as whoever bears `token`; None: as nobody. `after`: the position of a change made by an earlier request.
+    pub fn with(&self, token: Option<&str>, after: Option<&str>) -> Calls {
+        // What is no header value is no token, and is refused as such by the services.
+        let bearer = token.map(|token| HeaderValue::try_from(format!("Bearer {token}")).unwrap_or(HeaderValue::from_static("Bearer -")));
+        let after = after.and_then(|after| HeaderValue::try_from(after).ok());
+        Calls { services: self.clone(), carried: Carried { bearer, after: Arc::new(Mutex::new(after)) } }
+    }
+
+    /// Calls as the pages themselves: for signing somebody in, and for nothing that concerns a case.
+    pub fn access(&self) -> Result<AccessServiceClient<Peer>> {
+        Ok(AccessServiceClient::new(self.peers.channel("gateway", "intake")?))
+    }
+
+    /// A service's log, as the pages themselves: whether it answers.
+    pub fn log(&self, service: &'static str) -> Result<EventLogServiceClient<Peer>> {
+        Ok(EventLogServiceClient::new(self.peers.channel("gateway", service)?))
+    }
+}
+
+/// The calls of one request of a browser, on behalf of one person.
+#[derive(Clone)]
+pub struct Calls {
+    services: Services,
+    carried: Carried,
+}
+
+impl Calls {
+    pub fn cases(&self) -> CaseServiceClient<Call> {
+        CaseServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
+    }
+
+    pub fn conversations(&self) -> ConversationServiceClient<Call> {
+        ConversationServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
+    }
+
+    pub fn access(&self) -> AccessServiceClient<Call> {
+        AccessServiceClient::new(self.to(&self.services.intake))
+    }
+
+    pub fn triage(&self) -> TriageServiceClient<Call> {
+        TriageServiceClient::new(self.to(&self.services.triage))
+    }
+
+    pub fn routing(&self) -> RoutingServiceClient<Call> {
+        RoutingServiceClient::new(self.to(&self.services.routing))
+    }
+
+    pub fn scheduling(&self) -> SchedulingServiceClient<Call> {
+        SchedulingServiceClient::new(self.to(&self.services.scheduling))
+    }
+
+    pub fn notifications(&self) -> NotificationServiceClient<Call> {
+        NotificationServiceClient::new(self.to(&self.services.notifications))
+    }
+
+    pub fn insights(&self) -> InsightsServiceClient<Call> {
+        InsightsServiceClient::new(self.to(&self.services.insights))
+    }
+
+    /// How far the last change had come, for the browser's next request.
+    pub fn position(&self) -> Option<String> {
+        let after = self.carried.after.lock().unwrap_or_else(PoisonError::into_inner);
+        after.as_ref().and_then(|value| value.to_str().ok()).map(str::to_owned)
+    }
+
+    fn to(&self, channel: &Channel) -> Call {
+        Call { channel: channel.clone(), carried: self.carried.clone() }
+    }
+}
+
+/// What goes with every call of one request.
+#[derive(Clone)]
+struct Carried {
+    bearer: Option<HeaderValue>,
+    after: Arc<Mutex<Option<HeaderValue>>>,
+}
+
+/// A connection that adds token, deadline and position, and remembers the position it is answered.
+#[derive(Clone)]
+pub struct Call {
+    channel: Channel,
+    carried: Carried,
+}
+
+impl Service<http::Request<Body>> for Call {
+    type Response = http::Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.channel.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let headers = request.headers_mut();
+        if let Some(bearer) = &self.carried.bearer {
+            headers.insert("authorization", bearer.clone());
+        }
+        headers.insert("grpc-timeout", DEADLINE);
+        let after = self.carried.after.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(after) = after {
+            headers.insert(rpc::position::ASK, after);
+        }
+        let remember = self.carried.after.clone();
+        let answer = self.channel.call(request);
+        Box::pin(async move {
+            let response = answer.await?;
+            if let Some(position) = response.headers().get(rpc::position::ANSWER) {
+                *remember.lock().unwrap_or_else(PoisonError::into_inner) = Some(position.clone());
+            }
+            Ok(response)
+        })
+    }
+}

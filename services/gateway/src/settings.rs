@@ -1,0 +1,56 @@
+//! Settings of the pages.
+
+use kernel::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where browsers find the pages, `https://chat.example.org`; empty: by plain http, on loopback only.
+    pub public_url: String,
+    /// Sites that may frame the widget, `https://www.example.org`; empty: none.
+    pub frame_ancestors: Vec<String>,
+    /// Logins that everybody knows; set by the process, not by `[pages]`.
+    #[serde(skip)]
+    pub demo: bool,
+}
+
+impl Settings {
+    /// Errors: what is no origin.
+    pub fn check(&self) -> Result<()> {
+        if !self.public_url.is_empty() && !is_origin(&self.public_url) {
+            return Err(Error::invalid("pages.public_url", "must be an address such as https://chat.example.org, without a path"));
+        }
+        match self.frame_ancestors.iter().find(|one| !is_origin(one)) {
+            Some(one) => {
+                Err(Error::invalid("pages.frame_ancestors", format!("{one} is no address such as https://www.example.org, without a path")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// `https://host` or `https://host:port`, nothing more: it goes into a header, and is compared with what browsers send.
+fn is_origin(text: &str) -> bool {
+    text.strip_prefix("https://").is_some_and(|host| {
+        !host.is_empty()
+            && host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_origins_are_taken() {
+        let check = |url: &str, framer: &str| {
+            Settings { public_url: url.into(), frame_ancestors: vec![framer.into()], demo: false }.check().map_err(|error| error.message)
+        };
+        check("https://chat.example.org", "https://www.example.org:8443").unwrap();
+        for wrong in ["http://chat.example.org", "https://chat.example.org/", "chat.example.org", "https://", "https://a; script-src *"] {
+            assert!(check(wrong, "https://a").unwrap_err().contains("public_url"), "{wrong}");
+            assert!(check("", wrong).unwrap_err().contains("frame_ancestors"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! A posted form as a struct; what does not fit is said as a page.
+
+use axum::extract::{FromRequest, Request};
+use serde::de::DeserializeOwned;
+
+use crate::web::Problem;
+
+/// The fields of a posted form. `form_token` was checked before and need not be among them.
+pub struct Form<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let form = axum::Form::<T>::from_request(request, state).await.map_err(|_| Problem::invalid())?;
+        Ok(Self(form.0))
+    }
+}

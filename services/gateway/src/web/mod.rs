@@ -1,0 +1,17 @@
+//! What every page has in common, one idea a file.
+
+pub mod cookies;
+pub mod forgery;
+pub mod form;
+pub mod language;
+pub mod page;
+pub mod problem;
+pub mod security;
+pub mod session;
+pub mod visit;
+
+pub use form::Form;
+pub use page::Page;
+pub use problem::Problem;
+pub use session::{Staff, StaffToken, Visitor};
+pub use visit::Visit;

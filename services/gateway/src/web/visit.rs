@@ -1,0 +1,58 @@
+//! What is known of a request before any page looks at it: language, the browser's form key, the last change's position.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use kernel::Language;
+
+use crate::Gateway;
+use crate::web::Problem;
+use crate::web::cookies::Cookie;
+use crate::web::language;
+
+/// A year, in seconds.
+const LANGUAGE_LIFE: i64 = 31_536_000;
+
+#[derive(Clone, Debug)]
+pub struct Visit {
+    pub language: Language,
+    pub path: String,
+    /// What this browser's form tokens are made for.
+    pub form_key: String,
+    /// The position of a change made moments ago.
+    pub after: Option<String>,
+}
+
+/// Puts the [`Visit`] into the request, and the cookies that follow from it into the answer.
+pub async fn layer(State(gateway): State<Gateway>, mut request: Request, next: Next) -> Response {
+    let jar = gateway.jar();
+    let headers = request.headers();
+    let asked = language::asked(request.uri()).filter(|_| request.method() == Method::GET);
+    let kept = jar.read(headers, Cookie::Language).and_then(|code| Language::from_code(&code));
+    let known = jar.read(headers, Cookie::Form);
+    let form_key = match &known {
+        Some(key) => key.clone(),
+        None => match auth::Secret::generate() {
+            Ok(key) => key,
+            Err(error) => return axum::response::IntoResponse::into_response(Problem::from(error)),
+        },
+    };
+    let visit = Visit {
+        language: asked.or(kept).or_else(|| language::accepted(headers)).unwrap_or(Language::Swedish),
+        path: request.uri().path().to_owned(),
+        form_key: form_key.clone(),
+        after: jar.read(headers, Cookie::After),
+    };
+    let written = asked.and_then(|language| jar.write(Cookie::Language, language.code(), LANGUAGE_LIFE));
+    request.extensions_mut().insert(visit);
+    let mut response = next.run(request).await;
+    if let Some(cookie) = written {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    let is_page = response.headers().get(header::CONTENT_TYPE) == Some(&HeaderValue::from_static("text/html; charset=utf-8"));
+    if let (true, None, Some(cookie)) = (is_page, known, jar.write(Cookie::Form, &form_key, 12 * 3600)) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}

@@ -1,0 +1,122 @@
+//! Servers that are away or out of reach while people write: P2, P8, P10.
+
+use crate::journey::close;
+use crate::load::{self, Load, Repeat};
+use futures::future::join_all;
+use proto::intake::{Outcome, RateCaseRequest};
+use proto::routing::ClaimCaseRequest;
+use samtal_tests::long;
+use samtal_tests::proxy::Proxy;
+use samtal_tests::servers::Redis;
+use samtal_tests::suite::{Person, Setup, Stack, TestSuite, eventually};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// From the door to the rating; answers how many messages it had.
+async fn whole_way(suite: &TestSuite, sten: &Person) -> i64 {
+    let visitor = suite.visitor("alfa-far-door", "alfa-cold", "hej").await;
+    let screen = crate::screens::Screen::open(visitor.me.clone(), &visitor.case_id);
+    let claim = ClaimCaseRequest { request_id: String::new(), case_id: visitor.case_id.clone() };
+    eventually("the case waits to be claimed", async || sten.routing().claim_case(claim.clone()).await.ok()).await;
+    sten.holds(&visitor.case_id).await;
+    for n in 0..3 {
+        sten.post(&visitor.case_id, &format!("a{n}"), "svar").await.unwrap();
+        visitor.me.post(&visitor.case_id, &format!("v{n}"), "tack").await.unwrap();
+    }
+    eventually("the screen shows all seven", async || (screen.seqs() == [1, 2, 3, 4, 5, 6, 7]).then_some(())).await;
+    sten.cases().close_case(close(&visitor.case_id, Outcome::Advice)).await.unwrap();
+    let rate = RateCaseRequest { case_id: visitor.case_id.clone(), rating: 5, ..RateCaseRequest::default() };
+    visitor.me.cases().rate_case(rate).await.unwrap();
+    7
+}
+
+/// P8: Redis forgets everything several times a second, and is away for a while; no call fails, nothing is lost or repeated.
+#[tokio::test(flavor = "multi_thread")]
+async fn p8_a_redis_that_forgets_changes_nothing_that_lasts() {
+    let redis = Arc::new(tokio::task::spawn_blocking(Redis::start).await.unwrap());
+    let mut suite = Setup::new(Stack::Region).redis(redis.clone()).start().await;
+    let sten = suite.worker("alfa.sten").await;
+    let rounds = if long() { 40 } else { 3 };
+    load::on(&mut suite, Load::new(Repeat::Never), 4, async |suite, _| {
+        let over = Arc::new(AtomicBool::new(false));
+        let flushing = {
+            let (redis, over) = (redis.clone(), over.clone());
+            tokio::task::spawn_blocking(move || {
+                let mut found = 0;
+                while !over.load(Ordering::SeqCst) {
+                    found += redis.command(&["DBSIZE"]).trim_start_matches(':').parse::<u64>().unwrap();
+                    redis.flush();
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                found
+            })
+        };
+        sten.present(true).await;
+        let mut messages = 0;
+        for _ in 0..rounds {
+            messages += join_all((0..3).map(|_| whole_way(suite, &sten))).await.into_iter().sum::<i64>();
+        }
+        over.store(true, Ordering::SeqCst);
+        assert!(flushing.await.unwrap() > 0, "there was something to forget");
+        // And away altogether.
+        redis.kill();
+        messages += whole_way(suite, &sten).await;
+        let server = redis.clone();
+        tokio::task::spawn_blocking(move || server.restart()).await.unwrap();
+        messages += whole_way(suite, &sten).await;
+        sten.present(false).await;
+        (3 * rounds + 2, messages)
+    })
+    .await;
+}
+
+/// Spoils one server's network for a while.
+async fn spoiled(proxy: &Proxy, spoil: impl Fn(&Proxy), span: Duration) {
+    spoil(proxy);
+    // What is tested is that this much time passes.
+    tokio::time::sleep(span).await;
+    proxy.heal();
+}
+
+/// P2: nothing comes through to NATS, then nothing to PostgreSQL, as when a cable is pulled; 30 s after it is plugged in again at the
+/// latest, all that was acknowledged stands on every screen. P10: nobody takes it for poison.
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_after_a_partition_every_screen_shows_everything() {
+    let mut suite = Setup::new(Stack::Region).proxied().start().await;
+    let span = Duration::from_secs(if long() { 60 } else { 5 });
+    load::on(&mut suite, Load::new(Repeat::UntilCertain), 8, async |suite, load| {
+        let (bus, store) = (suite.to_bus.clone().unwrap(), suite.to_store.clone().unwrap());
+        load.more(200).await;
+        spoiled(&bus, Proxy::stall, span).await;
+        load.more(50).await;
+        // Half-open: the connections that there are lead nowhere, and nobody says so.
+        spoiled(&bus, Proxy::forget, Duration::ZERO).await;
+        load.more(50).await;
+        spoiled(&store, Proxy::cut, Duration::ZERO).await;
+        load.more(50).await;
+        spoiled(&store, Proxy::stall, span).await;
+        // From here on the screens have their 30 s.
+        (0, 0)
+    })
+    .await;
+}
+
+/// P10: PostgreSQL refuses every connection for longer than an event is tried; once it is back, everything takes effect.
+#[tokio::test(flavor = "multi_thread")]
+async fn p10_an_outage_is_not_poison() {
+    let mut suite = Setup::new(Stack::Region).proxied().start().await;
+    let span = Duration::from_secs(if long() { 180 } else { 5 });
+    load::on(&mut suite, Load::new(Repeat::UntilCertain), 8, async |suite, load| {
+        let store = suite.to_store.clone().unwrap();
+        load.more(200).await;
+        let behind = [samtal_tests::servers::shared_postgres().port()];
+        store.send_to(&[]);
+        store.cut();
+        tokio::time::sleep(span).await;
+        store.send_to(&behind);
+        load.more(200).await;
+        (0, 0)
+    })
+    .await;
+}

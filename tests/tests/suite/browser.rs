@@ -1,0 +1,8 @@
+//! The pages in real Chromium.
+
+use samtal_tests::browser::run;
+
+#[test]
+fn door() {
+    run("door");
+}
