@@ -1,21 +1,22 @@
 //! A service's own database.
 
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use kernel::{Error, Result, Time};
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, SqlitePool};
-use tokio::sync::Mutex;
 
 use crate::args::Args;
 use crate::error::from_sqlx;
 use crate::row::Row;
-use crate::tx::{Conn, Tx, Writer, postgres, sqlite};
+use crate::sqlite::Sqlite;
+use crate::tx::{Conn, Tx, postgres};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -29,7 +30,7 @@ pub struct Db(Arc<Inner>);
 
 enum Inner {
     Postgres { pool: PgPool, schema: String },
-    Sqlite { readers: SqlitePool, writer: Arc<Mutex<Writer>> },
+    Sqlite(Sqlite),
 }
 
 /// What a piece of work inside a transaction returns; it borrows the transaction.
@@ -40,29 +41,13 @@ impl Db {
     /// PostgreSQL need not answer yet; SQLite's folder must exist.
     pub async fn open(url: &str, service: &str) -> Result<Self> {
         match url.split_once(':') {
-            Some(("sqlite", folder)) => Self::sqlite(folder, service).await,
+            Some(("sqlite", folder)) => {
+                let sqlite = Sqlite::open(format!("{folder}/{service}.db").into()).await?;
+                Ok(Self(Arc::new(Inner::Sqlite(sqlite))))
+            }
             Some(("postgres" | "postgresql", _)) => Self::postgres(url, service),
             _ => Err(Error::invalid("store", "must be sqlite:FOLDER or postgres://USER@HOST/DATABASE")),
         }
-    }
-
-    async fn sqlite(folder: &str, service: &str) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(format!("{folder}/{service}.db"))
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // FULL: a commit is on the disk before it is acknowledged.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            .statement_cache_capacity(400)
-            .pragma("cache_size", "-16000")
-            // Folding the write-ahead log into the file costs syncs of its own: every 16 MiB, not every 4.
-            .pragma("wal_autocheckpoint", "4000")
-            .pragma("journal_size_limit", "67108864");
-        let conn = options.clone().connect().await.map_err(from_sqlx)?;
-        let readers = SqlitePoolOptions::new().min_connections(1).max_connections(4).connect_lazy_with(options.read_only(true));
-        Ok(Self(Arc::new(Inner::Sqlite { readers, writer: Arc::new(Mutex::new(Writer { conn, open: false })) })))
     }
 
     fn postgres(url: &str, service: &str) -> Result<Self> {
@@ -84,48 +69,37 @@ impl Db {
     pub fn engine(&self) -> Engine {
         match *self.0 {
             Inner::Postgres { .. } => Engine::Postgres,
-            Inner::Sqlite { .. } => Engine::Sqlite,
+            Inner::Sqlite(_) => Engine::Sqlite,
         }
     }
 
     pub(crate) fn schema(&self) -> Option<&str> {
         match &*self.0 {
             Inner::Postgres { schema, .. } => Some(schema),
-            Inner::Sqlite { .. } => None,
+            Inner::Sqlite(_) => None,
         }
     }
 
     /// Runs `work` in one transaction and commits it if it succeeds; an error rolls everything back.
     ///
-    /// The transaction runs to its end in a task of its own, whatever becomes of the caller: with sqlx 0.9 a future that is
-    /// dropped while it begins a transaction hands the open transaction back to the pool, and later writes on that
+    /// The transaction runs to its end in a task or a thread of its own, whatever becomes of the caller: with sqlx 0.9 a future that
+    /// is dropped while it begins a transaction hands the open transaction back to the pool, and later writes on that
     /// connection vanish. A caller that gives up therefore does not know whether the work was committed.
     pub async fn transaction<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
-        let db = self.clone();
-        let task = tokio::spawn(async move {
-            let mut tx = Tx::begin(db.write_connection().await?).await?;
-            let done = work(&mut tx).await;
-            if done.is_ok() && !tx.failed() {
-                kernel::failpoint::pass("unit.before_commit");
-                tx.end("COMMIT").await?;
-                kernel::failpoint::pass("unit.after_commit");
-                return done;
-            }
-            // If even this fails, the connection is closed rather than used again.
-            let _ = tx.end("ROLLBACK").await;
-            done.and_then(|_| Err(Error::internal("a statement failed and its error was ignored")))
-        });
-        task.await.unwrap_or_else(|error| Err(Error::internal(format!("a transaction panicked: {error}"))))
-    }
-
-    async fn write_connection(&self) -> Result<Conn> {
         match &*self.0 {
-            Inner::Postgres { pool, .. } => Ok(Conn::Postgres(Box::new(pool.acquire().await.map_err(from_sqlx)?))),
-            Inner::Sqlite { writer, .. } => Ok(Conn::Sqlite(writer.clone().lock_owned().await)),
+            Inner::Postgres { pool, .. } => {
+                let pool = pool.clone();
+                let task = tokio::spawn(async move {
+                    let conn = pool.acquire().await.map_err(from_sqlx)?;
+                    perform(&mut Tx::new(Conn::Postgres(Box::new(conn))), work).await
+                });
+                task.await.unwrap_or_else(|error| Err(Error::internal(format!("a transaction ended early: {error}"))))
+            }
+            Inner::Sqlite(sqlite) => sqlite.write(move |tx, runtime| runtime.block_on(perform(tx, work))).await,
         }
     }
 
@@ -134,13 +108,11 @@ impl Db {
         let sql = sql.into();
         match &*self.0 {
             Inner::Postgres { pool, .. } => {
-                postgres(sql, args).fetch_all(pool).await.map(|rows| rows.into_iter().map(Row::Postgres).collect())
+                let rows = postgres(sql, args).fetch_all(pool).await.map_err(from_sqlx)?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
             }
-            Inner::Sqlite { readers, .. } => {
-                sqlite(sql, args).fetch_all(readers).await.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
-            }
+            Inner::Sqlite(sqlite) => sqlite.rows(sql, args).await,
         }
-        .map_err(from_sqlx)
     }
 
     /// The first row of a read outside a transaction.
@@ -163,11 +135,26 @@ impl Db {
     pub async fn close(&self) {
         match &*self.0 {
             Inner::Postgres { pool, .. } => pool.close().await,
-            Inner::Sqlite { readers, writer } => {
-                readers.close().await;
-                let mut writer = writer.lock().await;
-                let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer.conn).await;
-            }
+            Inner::Sqlite(sqlite) => sqlite.close().await,
         }
     }
+}
+
+/// Begins, lets `work` do its part, and commits, or rolls back.
+async fn perform<T, F>(tx: &mut Tx, work: F) -> Result<T>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
+{
+    tx.begin().await?;
+    let done = AssertUnwindSafe(async { work(tx).await }).catch_unwind().await;
+    let done = done.unwrap_or_else(|_| Err(Error::internal("a transaction panicked")));
+    if done.is_ok() && !tx.failed() {
+        kernel::failpoint::pass("unit.before_commit");
+        tx.end("COMMIT").await?;
+        kernel::failpoint::pass("unit.after_commit");
+        return done;
+    }
+    // If even this fails, PostgreSQL's connection is closed rather than used again, and SQLite's is rolled back at the next begin.
+    let _ = tx.end("ROLLBACK").await;
+    done.and_then(|_| Err(Error::internal("a statement failed and its error was ignored")))
 }

@@ -12,6 +12,7 @@ mod db;
 mod error;
 pub mod migrate;
 mod row;
+mod sqlite;
 mod tx;
 
 pub use args::{Args, Val};
