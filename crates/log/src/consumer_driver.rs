@@ -12,13 +12,14 @@ use futures::{FutureExt, StreamExt};
 use kernel::{Error, Result};
 use prost::Message;
 use proto::log::{Batch, Envelope, Head};
-use store::args;
+use store::{Commit, args};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::committer::{finish, jitter};
 use crate::consumer::{Action, Checks, Consumer, Cursor, Input};
 use crate::dead_letter;
+use crate::effects::{Context, SPEAKS};
 use crate::lease::{FENCED, Leases};
 use crate::log::Log;
 use crate::unit::{Origin, Unit};
@@ -72,12 +73,12 @@ struct Shard {
 }
 
 /// What `Action::Apply` asks of one shard.
-struct Task {
-    shard: u32,
-    epoch: i64,
-    stored: Cursor,
-    events: Vec<Envelope>,
-    cursor: Cursor,
+pub(crate) struct Task {
+    pub shard: u32,
+    pub epoch: i64,
+    pub stored: Cursor,
+    pub events: Vec<Envelope>,
+    pub cursor: Cursor,
 }
 
 struct Driver {
@@ -92,6 +93,8 @@ struct Driver {
     tasks: Vec<Task>,
     /// A cursor is not where this replica left it: another replica took over, or a commit succeeded whose answer was lost.
     stale: bool,
+    /// Types of events that have made this service say something itself.
+    telling: BTreeSet<String>,
 }
 
 /// Consumes the log of `handler.source()` until `shutdown`.
@@ -99,8 +102,17 @@ pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn 
     let name = handler.source();
     let mut batches = bus.subscribe_log(name).await;
     let mut owned = leases.owned();
-    let mut driver =
-        Driver { log, handler, source, leases, shards: BTreeMap::new(), running: JoinSet::new(), tasks: Vec::new(), stale: false };
+    let mut driver = Driver {
+        log,
+        handler,
+        source,
+        leases,
+        shards: BTreeMap::new(),
+        running: JoinSet::new(),
+        tasks: Vec::new(),
+        stale: false,
+        telling: BTreeSet::new(),
+    };
     let mut compare = tokio::time::interval(COMPARE);
     compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut own = true;
@@ -343,7 +355,7 @@ impl Driver {
             .transaction(move |tx| {
                 Box::pin(async move {
                     let mut unit = Unit::new(tx, shards, now, Origin::system("consumer"));
-                    context.effects(&mut unit, &alone, &AtomicUsize::new(0)).await?;
+                    context.effects(&mut unit, &alone, true, &AtomicUsize::new(0)).await?;
                     dead_letter::put(&mut unit, source, shard, &poison, &reason).await?;
                     finish(&mut unit).await
                 })
@@ -360,19 +372,35 @@ impl Driver {
     }
 
     /// Answers also the index of the event at which it failed, in the task that failed.
-    async fn transact(&self, tasks: Arc<Vec<Task>>) -> (Result<()>, usize) {
+    ///
+    /// Effects without an event of this service's own wait for no disk: whatever a power cut takes of them, the source's log
+    /// still holds, and the cursor goes back with them. Events that others may have seen must not vanish: the first one
+    /// of its kind is found out, and its transaction is run again as one that waits.
+    async fn transact(&mut self, tasks: Arc<Vec<Task>>) -> (Result<()>, usize) {
+        loop {
+            let durable = tasks.iter().flat_map(|task| &task.events).any(|event| self.telling.contains(&event.r#type));
+            let (done, at) = self.attempt(tasks.clone(), durable).await;
+            match done {
+                Err(error) if error.reason == SPEAKS => drop(self.telling.insert(error.message)),
+                done => return (done, at),
+            }
+        }
+    }
+
+    async fn attempt(&self, tasks: Arc<Vec<Task>>, durable: bool) -> (Result<()>, usize) {
         kernel::failpoint::pass("consumer.before_apply");
         let at = Arc::new(AtomicUsize::new(0));
         let (shards, now) = (self.log.shards(), self.log.clock().now());
         let (context, progress) = (self.context(), at.clone());
+        let commit = if durable { Commit::Durable } else { Commit::Repeatable };
         let done = self
             .log
             .db()
-            .transaction(move |tx| {
+            .transaction_with(commit, move |tx| {
                 Box::pin(async move {
                     let mut unit = Unit::new(tx, shards, now, Origin::system("consumer"));
                     for task in tasks.iter() {
-                        context.effects(&mut unit, task, &progress).await?;
+                        context.effects(&mut unit, task, durable, &progress).await?;
                     }
                     let finished = finish(&mut unit).await?;
                     kernel::failpoint::pass("consumer.before_commit");
@@ -431,64 +459,5 @@ impl Driver {
             Err(error) if error.reason == FENCED => self.stale = true,
             Err(error) => tracing::debug!(%error, "cursors were not stored"),
         }
-    }
-}
-
-/// What letting events take effect needs; owned, because a transaction runs in a task of its own.
-struct Context {
-    source: &'static str,
-    handler: Arc<dyn Handler>,
-    leases: Leases,
-}
-
-impl Context {
-    async fn effects(&self, unit: &mut Unit<'_>, task: &Task, at: &AtomicUsize) -> Result<()> {
-        self.leases.check(unit.tx, task.shard, task.epoch).await?;
-        let moved = unit
-            .tx
-            .exec(
-                "UPDATE log_cursor SET incarnation = $3, position = $4, event_id = $5 \
-                 WHERE source = $1 AND shard = $2 AND position = $6 AND event_id = $7 AND incarnation = $8",
-                args![
-                    self.source,
-                    task.shard,
-                    &task.cursor.incarnation,
-                    task.cursor.position,
-                    &task.cursor.event_id,
-                    task.stored.position,
-                    &task.stored.event_id,
-                    &task.stored.incarnation
-                ],
-            )
-            .await?;
-        if moved != 1 {
-            return Err(Error::new(
-                kernel::Code::Aborted,
-                FENCED,
-                format!("the cursor of shard {} is not where this replica left it", task.shard),
-            ));
-        }
-        // Read here, under the cursor's lock, so that a letter that is settled meanwhile parks nothing more.
-        let mut parked =
-            if task.events.is_empty() { BTreeSet::new() } else { dead_letter::parked_keys(unit, self.source, task.shard).await? };
-        for (index, event) in task.events.iter().enumerate() {
-            at.store(index, Ordering::Relaxed);
-            if !self.handler.wants(&event.r#type) {
-                continue;
-            }
-            if self.handler.erases(&event.r#type) && parked.remove(&event.key) {
-                // An erasure waits behind nothing, and takes what waits with it.
-                dead_letter::forget(unit, self.source, &event.key).await?;
-            }
-            if parked.contains(&event.key) {
-                dead_letter::put(unit, self.source, task.shard, event, "").await?;
-                continue;
-            }
-            unit.origin = Origin::event(event);
-            self.handler.apply(unit, event).await?;
-        }
-        // What fails from here on is no single event's fault.
-        at.store(usize::MAX, Ordering::Relaxed);
-        Ok(())
     }
 }

@@ -15,6 +15,7 @@ pub mod committer;
 pub mod consumer;
 pub mod consumer_driver;
 pub mod dead_letter;
+mod effects;
 pub mod housekeeping;
 pub mod lease;
 mod log;

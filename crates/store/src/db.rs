@@ -16,7 +16,7 @@ use crate::args::Args;
 use crate::error::from_sqlx;
 use crate::row::Row;
 use crate::sqlite::Sqlite;
-use crate::tx::{Conn, Tx, postgres};
+use crate::tx::{Commit, Conn, Tx, postgres};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -80,7 +80,7 @@ impl Db {
         }
     }
 
-    /// Runs `work` in one transaction and commits it if it succeeds; an error rolls everything back.
+    /// Runs `work` in one transaction and commits it to the disk if it succeeds; an error rolls everything back.
     ///
     /// The transaction runs to its end in a task or a thread of its own, whatever becomes of the caller: with sqlx 0.9 a future that
     /// is dropped while it begins a transaction hands the open transaction back to the pool, and later writes on that
@@ -90,16 +90,25 @@ impl Db {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
+        self.transaction_with(Commit::Durable, work).await
+    }
+
+    /// The same with a commit that may wait for less than the disk.
+    pub async fn transaction_with<T, F>(&self, commit: Commit, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    {
         match &*self.0 {
             Inner::Postgres { pool, .. } => {
                 let pool = pool.clone();
                 let task = tokio::spawn(async move {
                     let conn = pool.acquire().await.map_err(from_sqlx)?;
-                    perform(&mut Tx::new(Conn::Postgres(Box::new(conn))), work).await
+                    perform(&mut Tx::new(Conn::Postgres(Box::new(conn))), commit, work).await
                 });
                 task.await.unwrap_or_else(|error| Err(Error::internal(format!("a transaction ended early: {error}"))))
             }
-            Inner::Sqlite(sqlite) => sqlite.write(move |tx, runtime| runtime.block_on(perform(tx, work))).await,
+            Inner::Sqlite(sqlite) => sqlite.write(move |tx, runtime| runtime.block_on(perform(tx, commit, work))).await,
         }
     }
 
@@ -141,11 +150,11 @@ impl Db {
 }
 
 /// Begins, lets `work` do its part, and commits, or rolls back.
-async fn perform<T, F>(tx: &mut Tx, work: F) -> Result<T>
+async fn perform<T, F>(tx: &mut Tx, commit: Commit, work: F) -> Result<T>
 where
     F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
 {
-    tx.begin().await?;
+    tx.begin(commit).await?;
     let done = AssertUnwindSafe(async { work(tx).await }).catch_unwind().await;
     let done = done.unwrap_or_else(|_| Err(Error::internal("a transaction panicked")));
     if done.is_ok() && !tx.failed() {

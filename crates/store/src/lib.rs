@@ -20,7 +20,7 @@ pub use db::{Db, Engine};
 pub use error::{DATABASE, is_unique};
 pub use migrate::Migration;
 pub use row::Row;
-pub use tx::Tx;
+pub use tx::{Commit, Tx};
 
 /// Placeholders `($1,$2),($3,$4)` for `rows` rows of `columns` values, the first numbered `first`.
 pub fn values(first: usize, rows: usize, columns: usize) -> String {

@@ -132,8 +132,6 @@ fn connect(file: &PathBuf, flags: OpenFlags) -> Result<Connection> {
         conn.pragma_update(None, "cache_size", -16_000)?;
         if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
             conn.pragma_update(None, "journal_mode", "WAL")?;
-            // FULL: a commit is on the disk before it is acknowledged.
-            conn.pragma_update(None, "synchronous", "FULL")?;
             conn.pragma_update(None, "foreign_keys", true)?;
             // Folding the write-ahead log into the file costs syncs of its own: every 16 MiB, not every 4.
             conn.pragma_update(None, "wal_autocheckpoint", 4000)?;

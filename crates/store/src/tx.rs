@@ -18,6 +18,33 @@ pub(crate) enum Conn {
     Sqlite(rusqlite::Connection),
 }
 
+/// What a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// That it is on the disk.
+    Durable,
+    /// Nothing: for work that is done again from elsewhere if a power cut takes it. Nothing is cut out of the middle, for the
+    /// next durable commit takes all that was committed before it to the disk.
+    Repeatable,
+}
+
+impl Commit {
+    const fn begin_postgres(self) -> &'static str {
+        match self {
+            Self::Durable => "BEGIN",
+            Self::Repeatable => "BEGIN; SET LOCAL synchronous_commit = off",
+        }
+    }
+
+    /// Both keep the order of commits, and neither lets a power cut break the file.
+    const fn pragma_sqlite(self) -> &'static str {
+        match self {
+            Self::Durable => "PRAGMA synchronous = FULL",
+            Self::Repeatable => "PRAGMA synchronous = NORMAL",
+        }
+    }
+}
+
 /// Statements inside one transaction. Only [`crate::Db::transaction`] begins and ends one.
 pub struct Tx {
     pub(crate) conn: Conn,
@@ -26,22 +53,30 @@ pub struct Tx {
     /// Statements so far that may have changed something.
     writes: u32,
     open: bool,
+    /// What SQLite's connection is set to.
+    commit: Option<Commit>,
 }
 
 impl Tx {
     pub(crate) fn new(conn: Conn) -> Self {
-        Self { conn, failed: false, writes: 0, open: false }
+        Self { conn, failed: false, writes: 0, open: false, commit: None }
     }
 
-    pub(crate) async fn begin(&mut self) -> Result<()> {
+    pub(crate) async fn begin(&mut self, commit: Commit) -> Result<()> {
         if self.open {
             // SQLite's connection is used again. What could not be ended was never acknowledged to anybody.
             let _ = self.end("ROLLBACK").await;
         }
         (self.failed, self.writes, self.open) = (false, 0, true);
         match &mut self.conn {
-            Conn::Postgres(conn) => (&mut ***conn).execute("BEGIN").await.map(drop).map_err(from_sqlx),
-            Conn::Sqlite(conn) => sqlite::exec(conn, "BEGIN IMMEDIATE", Vec::new()).map(drop).map_err(from_sqlite),
+            Conn::Postgres(conn) => (&mut ***conn).execute(commit.begin_postgres()).await.map(drop).map_err(from_sqlx),
+            Conn::Sqlite(conn) => {
+                if self.commit != Some(commit) {
+                    sqlite::exec(conn, commit.pragma_sqlite(), Vec::new()).map_err(from_sqlite)?;
+                    self.commit = Some(commit);
+                }
+                sqlite::exec(conn, "BEGIN IMMEDIATE", Vec::new()).map(drop).map_err(from_sqlite)
+            }
         }
     }
 
