@@ -111,9 +111,7 @@ impl Tx {
         self.writes += 1;
         let sql = sql.into();
         let done = match &mut self.conn {
-            Conn::Postgres(conn) => {
-                postgres(sql, args).execute(&mut ***conn).await.map(|done| done.rows_affected()).map_err(from_sqlx)
-            }
+            Conn::Postgres(conn) => postgres(sql, args).execute(&mut ***conn).await.map(|done| done.rows_affected()).map_err(from_sqlx),
             Conn::Sqlite(conn) => sqlite::exec(conn, &sql, args).map_err(from_sqlite),
         };
         self.failed |= done.is_err();
