@@ -2,6 +2,7 @@
 //! asks the source's log for what is missing; waits when something is away; sets poison aside.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,14 +13,14 @@ use futures::{FutureExt, StreamExt};
 use kernel::{Error, Result};
 use prost::Message;
 use proto::log::{Batch, Envelope, Head};
-use store::args;
+use store::{Commit, args};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::committer::{finish, jitter};
 use crate::consumer::{Action, Checks, Consumer, Cursor, Input};
 use crate::dead_letter;
-use crate::effects::{Context, Task};
+use crate::effects::{Context, SPEAKS, Task};
 use crate::lease::{FENCED, Leases};
 use crate::log::Log;
 use crate::unit::{Origin, Unit};
@@ -87,6 +88,8 @@ struct Driver {
     stale: bool,
     /// A shard has halted since heads were compared: the source shall hear of it at once.
     tell: bool,
+    /// Types of events that have made this service say something itself.
+    telling: BTreeSet<String>,
 }
 
 /// Consumes the log of `handler.source()` until `shutdown`.
@@ -108,6 +111,7 @@ pub async fn run(log: Log, bus: Bus, handler: Arc<dyn Handler>, source: Arc<dyn 
         tasks: Vec::new(),
         stale: false,
         tell: false,
+        telling: BTreeSet::new(),
     };
     let mut compare = tokio::time::interval(COMPARE);
     compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -366,7 +370,7 @@ impl Driver {
             .transaction(move |tx| {
                 Box::pin(async move {
                     let mut unit = Unit::new(tx, owned, now, Origin::system("consumer"));
-                    context.effects(&mut unit, &alone, &AtomicUsize::new(0)).await?;
+                    context.effects(&mut unit, &alone, true, &AtomicUsize::new(0)).await?;
                     dead_letter::put(&mut unit, source, shard, &poison, &reason).await?;
                     finish(&mut unit).await
                 })
@@ -383,20 +387,36 @@ impl Driver {
     }
 
     /// Answers also the index of the event at which it failed, in the task that failed.
-    async fn transact(&self, tasks: Arc<Vec<Task>>) -> (Result<()>, usize) {
+    ///
+    /// Effects without an event of this service's own wait for no disk: whatever a power cut takes of them, the source's log
+    /// still holds, and the cursor goes back with them. Events that others may have seen must not vanish: the first one
+    /// of its kind is found out, and its transaction is run again as one that waits.
+    async fn transact(&mut self, tasks: Arc<Vec<Task>>) -> (Result<()>, usize) {
+        loop {
+            let durable = tasks.iter().flat_map(|task| &task.events).any(|event| self.telling.contains(&event.r#type));
+            let (done, at) = self.attempt(tasks.clone(), durable).await;
+            match done {
+                Err(error) if error.reason == SPEAKS => drop(self.telling.insert(error.message)),
+                done => return (done, at),
+            }
+        }
+    }
+
+    async fn attempt(&self, tasks: Arc<Vec<Task>>, durable: bool) -> (Result<()>, usize) {
         kernel::failpoint::pass("consumer.before_apply");
         let at = Arc::new(AtomicUsize::new(0));
         let (log, now) = (self.log.clone(), self.log.clock().now());
         let (context, progress) = (self.context(), at.clone());
+        let commit = if durable { Commit::Durable } else { Commit::Repeatable };
         let done = self
             .log
             .db()
             .of(dead_letter::of_events(tasks.iter().flat_map(|task| &task.events)))
-            .transaction(move |tx| {
+            .transaction_with(commit, move |tx| {
                 Box::pin(async move {
                     let mut unit = Unit::new(tx, log, now, Origin::system("consumer"));
                     for task in tasks.iter() {
-                        context.effects(&mut unit, task, &progress).await?;
+                        context.effects(&mut unit, task, durable, &progress).await?;
                     }
                     let finished = finish(&mut unit).await?;
                     kernel::failpoint::pass("consumer.before_commit");

@@ -23,6 +23,10 @@ pub(crate) struct Task {
     pub cursor: Cursor,
 }
 
+/// Reason of the error of a transaction that has something to say and so must not be one that may be lost; the message is
+/// the type of the event that made it say so.
+pub(crate) const SPEAKS: &str = "SPEAKS";
+
 /// What letting events take effect needs; owned, because a transaction runs in a task of its own.
 pub(crate) struct Context {
     pub source: &'static str,
@@ -31,7 +35,8 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub async fn effects(&self, unit: &mut Unit<'_>, task: &Task, at: &AtomicUsize) -> Result<()> {
+    /// `at`: the index of the event that takes effect now. Not `durable`: fails with [`SPEAKS`] if something is said.
+    pub async fn effects(&self, unit: &mut Unit<'_>, task: &Task, durable: bool, at: &AtomicUsize) -> Result<()> {
         self.leases.check(unit.tx, task.shard, task.epoch).await?;
         let moved = unit
             .tx
@@ -75,9 +80,15 @@ impl Context {
             }
             unit.origin = Origin::event(event);
             self.handler.apply(unit, event).await?;
+            if !durable && unit.speaks() {
+                return Err(Error::new(kernel::Code::Aborted, SPEAKS, event.r#type.clone()));
+            }
         }
         // What fails from here on is no single event's fault.
         at.store(usize::MAX, Ordering::Relaxed);
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use prost::Message;
 use proto::log::Envelope;
-use store::args;
+use store::{Commit, args};
 use tokio_util::sync::CancellationToken;
 
 use crate::committer::jitter;
@@ -139,7 +139,7 @@ async fn store_positions(log: &Log, shards: &mut BTreeMap<u32, Shard>) {
     let rows = moved.clone();
     let done = log
         .machinery()
-        .transaction(move |tx| {
+        .transaction_with(Commit::Repeatable, move |tx| {
             Box::pin(async move {
                 for (shard, position) in rows {
                     tx.exec("UPDATE log_relay SET position = $2 WHERE shard = $1 AND position < $2", args![shard, position]).await?;

@@ -251,6 +251,11 @@ impl<'t> Unit<'t> {
         Ok(())
     }
 
+    /// Whether it has said that something happened.
+    pub(crate) fn speaks(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// How many events and audit rows this unit adds to each shard, in ascending order of shards.
     pub(crate) fn per_shard(&self) -> BTreeMap<u32, (i64, i64)> {
         let mut counts = BTreeMap::new();

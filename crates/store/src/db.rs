@@ -1,22 +1,24 @@
 //! A service's own database.
 
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use kernel::{Error, Result, Time};
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, SqlitePool};
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::oneshot;
 
 use crate::args::Args;
 use crate::error::from_sqlx;
 use crate::isolation::Roles;
 use crate::row::Row;
-use crate::tx::{Tx, Writer, sqlite};
+use crate::sqlite::Sqlite;
+use crate::tx::{Commit, Tx};
 use crate::whose::Whose;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub struct Db(Arc<Inner>);
 
 enum Inner {
     Postgres { pool: PgPool, login: Box<PgConnectOptions>, schema: String, roles: Roles },
-    Sqlite { readers: SqlitePool, writer: Arc<Mutex<Writer>> },
+    Sqlite(Sqlite),
 }
 
 /// A database, and whose rows in it are meant.
@@ -52,29 +54,13 @@ impl Db {
     /// PostgreSQL need not answer yet; SQLite's folder must exist.
     pub async fn open(url: &str, service: &str) -> Result<Self> {
         match url.split_once(':') {
-            Some(("sqlite", folder)) => Self::sqlite(folder, service).await,
+            Some(("sqlite", folder)) => {
+                let sqlite = Sqlite::open(format!("{folder}/{service}.db").into()).await?;
+                Ok(Self(Arc::new(Inner::Sqlite(sqlite))))
+            }
             Some(("postgres" | "postgresql", _)) => Self::postgres(url, service),
             _ => Err(Error::invalid("store", "must be sqlite:FOLDER or postgres://USER@HOST/DATABASE")),
         }
-    }
-
-    async fn sqlite(folder: &str, service: &str) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(format!("{folder}/{service}.db"))
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // FULL: a commit is on the disk before it is acknowledged.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            .statement_cache_capacity(400)
-            .pragma("cache_size", "-16000")
-            // Folding the write-ahead log into the file costs syncs of its own: every 16 MiB, not every 4.
-            .pragma("wal_autocheckpoint", "4000")
-            .pragma("journal_size_limit", "67108864");
-        let conn = options.clone().connect().await.map_err(from_sqlx)?;
-        let readers = SqlitePoolOptions::new().min_connections(1).max_connections(4).connect_lazy_with(options.read_only(true));
-        Ok(Self(Arc::new(Inner::Sqlite { readers, writer: Arc::new(Mutex::new(Writer { conn, open: false })) })))
     }
 
     fn postgres(url: &str, service: &str) -> Result<Self> {
@@ -100,7 +86,7 @@ impl Db {
     pub fn engine(&self) -> Engine {
         match *self.0 {
             Inner::Postgres { .. } => Engine::Postgres,
-            Inner::Sqlite { .. } => Engine::Sqlite,
+            Inner::Sqlite(_) => Engine::Sqlite,
         }
     }
 
@@ -140,18 +126,7 @@ impl Db {
     pub async fn close(&self) {
         match &*self.0 {
             Inner::Postgres { pool, .. } => pool.close().await,
-            Inner::Sqlite { readers, writer } => {
-                readers.close().await;
-                let mut writer = writer.lock().await;
-                let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer.conn).await;
-            }
-        }
-    }
-
-    async fn begin(&self, whose: &Whose, mode: &str) -> Result<Tx> {
-        match &*self.0 {
-            Inner::Postgres { pool, roles, .. } => Tx::postgres(pool, &whose.begin(mode, &roles.log)?).await,
-            Inner::Sqlite { writer, .. } => Tx::sqlite(writer.clone().lock_owned().await).await,
+            Inner::Sqlite(sqlite) => sqlite.close().await,
         }
     }
 }
@@ -167,57 +142,88 @@ impl Scoped {
         &self.db
     }
 
-    /// Runs `work` in one transaction and commits it if it succeeds; an error rolls everything back.
+    /// Runs `work` in one transaction and commits it to the disk if it succeeds; an error rolls everything back.
     ///
-    /// The transaction runs to its end in a task of its own, whatever becomes of the caller: with sqlx 0.9 a future that is
-    /// dropped while it begins a transaction hands the open transaction back to the pool, and later writes on that
+    /// The transaction runs to its end in a task or a thread of its own, whatever becomes of the caller: with sqlx 0.9 a future that
+    /// is dropped while it begins a transaction hands the open transaction back to the pool, and later writes on that
     /// connection vanish. A caller that gives up therefore does not know whether the work was committed.
     pub async fn transaction<T, F>(self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
-        let task = tokio::spawn(async move {
-            let mut tx = self.db.begin(&self.whose, "").await?;
-            let done = work(&mut tx).await;
-            if done.is_ok() && !tx.failed() {
-                kernel::failpoint::pass("unit.before_commit");
-                tx.end("COMMIT").await?;
-                kernel::failpoint::pass("unit.after_commit");
-                return done;
+        self.transaction_with(Commit::Durable, work).await
+    }
+
+    /// The same with a commit that may wait for less than the disk.
+    pub async fn transaction_with<T, F>(self, commit: Commit, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    {
+        match &*self.db.0 {
+            Inner::Postgres { pool, roles, .. } => {
+                let begin = self.whose.begin("", &roles.log)? + commit.setting_postgres();
+                let pool = pool.clone();
+                let task = tokio::spawn(async move { perform(&mut Tx::postgres(&pool, &begin).await?, work).await });
+                task.await.unwrap_or_else(|error| Err(Error::internal(format!("a transaction ended early: {error}"))))
             }
-            // If even this fails, the connection is closed rather than used again.
-            let _ = tx.end("ROLLBACK").await;
-            done.and_then(|_| Err(Error::internal("a statement failed and its error was ignored")))
-        });
-        task.await.unwrap_or_else(|error| Err(Error::internal(format!("a transaction panicked: {error}"))))
+            Inner::Sqlite(sqlite) => {
+                let write = move |tx: &mut Tx, runtime: &tokio::runtime::Handle| {
+                    runtime.block_on(async {
+                        tx.again(commit).await?;
+                        perform(tx, work).await
+                    })
+                };
+                sqlite.write(write).await
+            }
+        }
     }
 
     /// Reads what is committed.
     pub async fn rows(&self, sql: impl Into<Cow<'static, str>>, args: Args) -> Result<Vec<Row>> {
         let sql = sql.into();
-        if let Inner::Sqlite { readers, .. } = &*self.db.0 {
-            let rows = sqlite(sql, args).fetch_all(readers).await.map_err(from_sqlx)?;
-            return Ok(rows.into_iter().map(Row::Sqlite).collect());
+        match &*self.db.0 {
+            Inner::Sqlite(sqlite) => sqlite.rows(sql, args).await,
+            Inner::Postgres { pool, roles, .. } => {
+                let begin = self.whose.begin(" READ ONLY", &roles.log)?;
+                let (pool, (answer, answered)) = (pool.clone(), oneshot::channel());
+                // In a task of its own for the same reason as a transaction.
+                tokio::spawn(async move {
+                    let mut tx = match Tx::postgres(&pool, &begin).await {
+                        Ok(tx) => tx,
+                        Err(error) => return drop(answer.send(Err(error))),
+                    };
+                    let rows = tx.rows(sql, args).await;
+                    // The caller has its rows before the transaction ends, and need not wait for that.
+                    drop(answer.send(rows));
+                    let _ = tx.end("COMMIT").await;
+                });
+                answered.await.unwrap_or_else(|_| Err(Error::internal("a read panicked")))
+            }
         }
-        let (scoped, (answer, answered)) = (self.clone(), oneshot::channel());
-        // In a task of its own for the same reason as a transaction.
-        tokio::spawn(async move {
-            let begun = scoped.db.begin(&scoped.whose, " READ ONLY").await;
-            let mut tx = match begun {
-                Ok(tx) => tx,
-                Err(error) => return drop(answer.send(Err(error))),
-            };
-            let rows = tx.rows(sql, args).await;
-            // The caller has its rows before the transaction ends, and need not wait for that.
-            drop(answer.send(rows));
-            let _ = tx.end("COMMIT").await;
-        });
-        answered.await.unwrap_or_else(|_| Err(Error::internal("a read panicked")))
     }
 
     /// The first row of a read.
     pub async fn row(&self, sql: impl Into<Cow<'static, str>>, args: Args) -> Result<Option<Row>> {
         Ok(self.rows(sql, args).await?.into_iter().next())
     }
+}
+
+/// Lets `work` do its part in a transaction that has begun, and commits, or rolls back.
+async fn perform<T, F>(tx: &mut Tx, work: F) -> Result<T>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
+{
+    let done = AssertUnwindSafe(async { work(tx).await }).catch_unwind().await;
+    let done = done.unwrap_or_else(|_| Err(Error::internal("a transaction panicked")));
+    if done.is_ok() && !tx.failed() {
+        kernel::failpoint::pass("unit.before_commit");
+        tx.end("COMMIT").await?;
+        kernel::failpoint::pass("unit.after_commit");
+        return done;
+    }
+    // If even this fails, PostgreSQL's connection is closed rather than used again, and SQLite's is rolled back at the next begin.
+    let _ = tx.end("ROLLBACK").await;
+    done.and_then(|_| Err(Error::internal("a statement failed and its error was ignored")))
 }

@@ -15,6 +15,7 @@ pub fn is_unique(error: &Error, name: &str) -> bool {
     error.code == Code::AlreadyExists && error.reason == UNIQUE && error.message.contains(name)
 }
 
+/// PostgreSQL's failures, by its five-letter states.
 pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
     use sqlx::Error as E;
     match &error {
@@ -24,7 +25,18 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
             if db.is_unique_violation() {
                 return Error::new(Code::AlreadyExists, UNIQUE, text);
             }
-            classify(&code, text, &error)
+            match code.as_str() {
+                // serialization failure, deadlock, lock timeout, unfinished because of a statement timeout
+                "40001" | "40P01" | "55P03" | "57014" => conflict(),
+                // shutdown, crash recovery, too many connections, disk full, out of memory, read-only standby
+                "57P01" | "57P02" | "57P03" | "53300" | "53100" | "53200" | "25006" | "25P03" => {
+                    Error::unavailable(format!("the database cannot serve this now: {text}"))
+                }
+                _ if code.starts_with("08") => Error::unavailable(format!("the database does not answer: {text}")),
+                // Data that does not fit, constraints: the command's own fault.
+                _ if code.starts_with("22") || code.starts_with("23") => Error::internal(format!("database {code}: {error}")),
+                _ => Error::new(Code::Internal, DATABASE, format!("database {code}: {error}")),
+            }
         }
         E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => {
             Error::unavailable(format!("the database does not answer: {error}"))
@@ -33,31 +45,26 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
     }
 }
 
-/// PostgreSQL's five-letter states and SQLite's (extended) result codes, which never look alike.
-fn classify(code: &str, text: String, error: &sqlx::Error) -> Error {
-    if code.len() == 5 {
-        return match code {
-            // serialization failure, deadlock, lock timeout, unfinished because of a statement timeout
-            "40001" | "40P01" | "55P03" | "57014" => {
-                Error::new(Code::Aborted, "CONFLICT", "somebody else is changing the same thing; try again")
-            }
-            // shutdown, crash recovery, too many connections, disk full, out of memory, read-only standby
-            "57P01" | "57P02" | "57P03" | "53300" | "53100" | "53200" | "25006" | "25P03" => {
-                Error::unavailable(format!("the database cannot serve this now: {text}"))
-            }
-            _ if code.starts_with("08") => Error::unavailable(format!("the database does not answer: {text}")),
-            // Data that does not fit, constraints: the command's own fault.
-            _ if code.starts_with("22") || code.starts_with("23") => Error::internal(format!("database {code}: {error}")),
-            _ => Error::new(Code::Internal, DATABASE, format!("database {code}: {error}")),
-        };
-    }
-    match code.parse::<i64>().unwrap_or(0) & 0xff {
-        // BUSY, LOCKED
-        5 | 6 => Error::new(Code::Aborted, "CONFLICT", "somebody else is changing the same thing; try again"),
-        // READONLY, IOERR, FULL, CANTOPEN
-        8 | 10 | 13 | 14 => Error::unavailable(format!("the data folder cannot be written: {text}")),
-        // TOOBIG, CONSTRAINT, MISMATCH: the command's own fault.
-        18..=20 => Error::internal(format!("database {code}: {error}")),
+/// SQLite's failures, by its (extended) result codes.
+pub(crate) fn from_sqlite(error: rusqlite::Error) -> Error {
+    use rusqlite::ffi;
+    let Some(code) = error.sqlite_error().map(|failure| failure.extended_code) else {
+        return Error::internal(format!("database: {error}"));
+    };
+    match (code, code & 0xff) {
+        (ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY, _) => {
+            Error::new(Code::AlreadyExists, UNIQUE, error.to_string())
+        }
+        (_, ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED) => conflict(),
+        (_, ffi::SQLITE_READONLY | ffi::SQLITE_IOERR | ffi::SQLITE_FULL | ffi::SQLITE_CANTOPEN) => {
+            Error::unavailable(format!("the data folder cannot be used: {error}"))
+        }
+        // The command's own fault.
+        (_, ffi::SQLITE_TOOBIG | ffi::SQLITE_CONSTRAINT | ffi::SQLITE_MISMATCH) => Error::internal(format!("database {code}: {error}")),
         _ => Error::new(Code::Internal, DATABASE, format!("database {code}: {error}")),
     }
+}
+
+fn conflict() -> Error {
+    Error::new(Code::Aborted, "CONFLICT", "somebody else is changing the same thing; try again")
 }

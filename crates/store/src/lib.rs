@@ -14,6 +14,7 @@ mod error;
 mod isolation;
 pub mod migrate;
 mod row;
+mod sqlite;
 mod tx;
 mod whose;
 
@@ -22,7 +23,7 @@ pub use db::{Db, Engine, Scoped};
 pub use error::{DATABASE, is_unique};
 pub use migrate::{Migration, Tables};
 pub use row::Row;
-pub use tx::Tx;
+pub use tx::{Commit, Tx};
 pub use whose::Whose;
 
 /// Placeholders `($1,$2),($3,$4)` for `rows` rows of `columns` values, the first numbered `first`.

@@ -1,53 +1,68 @@
 //! One row of an answer, read by column number.
 
 use kernel::{Error, Id, Result, Time};
+use rusqlite::types::Value;
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, ValueRef};
+use sqlx::{Decode, Postgres, Row as _, Type};
 use uuid::Uuid;
 
 use crate::error::from_sqlx;
 
 pub enum Row {
     Postgres(PgRow),
-    Sqlite(SqliteRow),
+    Sqlite(Vec<Value>),
 }
 
 /// What both engines can decode.
-pub trait Column: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {
-    /// Whether NULL is a value of this type. SQLite would give out 0 or an empty text for it.
-    const NULLABLE: bool;
+pub trait Column: for<'r> Decode<'r, Postgres> + Type<Postgres> + Sized {
+    /// SQLite's columns have no fixed type, so a value says itself what it is; None if it is not of this type.
+    fn of(value: &Value) -> Option<Self>;
 }
 
 macro_rules! columns {
-    ($($of:ty),+) => {
+    ($($of:ty: { $($value:pat => $read:expr),+ }),+ $(,)?) => {
         $(
             impl Column for $of {
-                const NULLABLE: bool = false;
+                fn of(value: &Value) -> Option<Self> {
+                    match value {
+                        $($value => $read,)+
+                        _ => None,
+                    }
+                }
             }
             impl Column for Option<$of> {
-                const NULLABLE: bool = true;
+                fn of(value: &Value) -> Option<Self> {
+                    match value {
+                        Value::Null => Some(None),
+                        value => <$of>::of(value).map(Some),
+                    }
+                }
             }
         )+
     };
 }
 
-columns!(i64, bool, f64, String, Vec<u8>, Uuid);
+columns! {
+    i64: { Value::Integer(v) => Some(*v) },
+    bool: { Value::Integer(v) => Some(*v != 0) },
+    String: { Value::Text(v) => Some(v.clone()) },
+    Vec<u8>: { Value::Blob(v) => Some(v.clone()) },
+    Uuid: { Value::Blob(v) => Uuid::from_slice(v).ok() },
+    f64: { Value::Real(v) => Some(*v), Value::Integer(v) => Some(*v as f64) },
+}
 
 impl Row {
     /// Column `i` (from 0): `i64`, `bool`, `f64`, `String`, `Vec<u8>`, `Uuid`, or an `Option` of these.
     pub fn get<T: Column>(&self, i: usize) -> Result<T> {
         match self {
-            Self::Postgres(row) => row.try_get(i),
+            Self::Postgres(row) => row.try_get(i).map_err(from_sqlx),
             Self::Sqlite(row) => {
-                if !T::NULLABLE && row.try_get_raw(i).map_err(from_sqlx)?.is_null() {
-                    return Err(Error::internal(format!("column {i} holds NULL, which the program does not expect there")));
-                }
-                // SQLite's columns have no fixed type, so a check against the declared one says nothing.
-                row.try_get_unchecked(i)
+                let value = row.get(i).ok_or_else(|| Error::internal(format!("the answer has no column {i}")))?;
+                T::of(value).ok_or_else(|| {
+                    Error::internal(format!("column {i} holds {}, which the program does not expect there", value.data_type()))
+                })
             }
         }
-        .map_err(from_sqlx)
     }
 
     pub fn int(&self, i: usize) -> Result<i64> {

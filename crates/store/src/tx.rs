@@ -2,40 +2,65 @@
 
 use std::borrow::Cow;
 
-use kernel::{Code, Error, Result};
+use kernel::{Code, Result};
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, Sqlite, SqliteConnection};
-use tokio::sync::OwnedMutexGuard;
+use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres};
 
 use crate::args::{Args, Val};
 use crate::db::Engine;
-use crate::error::from_sqlx;
+use crate::error::{from_sqlite, from_sqlx};
 use crate::row::Row;
-
-/// SQLite's one writing connection, and whether a transaction was left open on it by a panic.
-pub(crate) struct Writer {
-    pub conn: SqliteConnection,
-    pub open: bool,
-}
+use crate::sqlite;
 
 pub(crate) enum Conn {
     Postgres(Box<PoolConnection<Postgres>>),
-    Sqlite(OwnedMutexGuard<Writer>),
+    /// The one that writes, in its own thread.
+    Sqlite(rusqlite::Connection),
 }
 
-/// Statements inside one transaction. Only [`crate::Scoped::transaction`] makes and ends one.
+/// What a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// That it is on the disk.
+    Durable,
+    /// Nothing: for work that is done again from elsewhere if a power cut takes it. Nothing is cut out of the middle, for the
+    /// next durable commit takes all that was committed before it to the disk.
+    Repeatable,
+}
+
+impl Commit {
+    /// What follows PostgreSQL's BEGIN, in the same message.
+    pub(crate) const fn setting_postgres(self) -> &'static str {
+        match self {
+            Self::Durable => "",
+            Self::Repeatable => "; SET LOCAL synchronous_commit = off",
+        }
+    }
+
+    /// Both keep the order of commits, and neither lets a power cut break the file.
+    const fn pragma_sqlite(self) -> &'static str {
+        match self {
+            Self::Durable => "PRAGMA synchronous = FULL",
+            Self::Repeatable => "PRAGMA synchronous = NORMAL",
+        }
+    }
+}
+
+/// Statements inside one transaction. Only [`crate::Scoped::transaction`] begins and ends one.
 pub struct Tx {
-    conn: Conn,
+    pub(crate) conn: Conn,
     /// A statement failed: nothing of this transaction can be committed any more.
     failed: bool,
     /// Statements so far that may have changed something.
     writes: u32,
-    finished: bool,
+    open: bool,
+    /// What SQLite's connection is set to.
+    commit: Option<Commit>,
 }
 
 impl Tx {
-    fn new(conn: Conn) -> Self {
-        Self { conn, failed: false, writes: 0, finished: false }
+    pub(crate) fn new(conn: Conn) -> Self {
+        Self { conn, failed: false, writes: 0, open: false, commit: None }
     }
 
     /// Begins on a connection of `pool` with `statement`, which opens a transaction and says whose rows it is about.
@@ -43,6 +68,8 @@ impl Tx {
         let mut tries = pool.options().get_max_connections();
         loop {
             let mut tx = Self::new(Conn::Postgres(Box::new(pool.acquire().await.map_err(from_sqlx)?)));
+            // From here on it may be open, whatever becomes of the answer.
+            tx.open = true;
             match tx.script(statement).await {
                 Ok(()) => return Ok(tx),
                 // It died while it lay idle, and is closed; nothing was begun. This takes the place of a ping before each use.
@@ -52,40 +79,40 @@ impl Tx {
         }
     }
 
-    /// Begins on SQLite's one writing connection.
-    pub(crate) async fn sqlite(writer: OwnedMutexGuard<Writer>) -> Result<Self> {
-        let mut tx = Self::new(Conn::Sqlite(writer));
-        if let Conn::Sqlite(writer) = &mut tx.conn {
-            if writer.open {
-                // What a panic left behind was never acknowledged to anybody.
-                let _ = (&mut writer.conn).execute("ROLLBACK").await;
-            }
-            writer.open = true;
-            (&mut writer.conn).execute("BEGIN IMMEDIATE").await.map_err(from_sqlx)?;
+    /// Begins on SQLite's one writing connection, which is used again and again.
+    pub(crate) async fn again(&mut self, commit: Commit) -> Result<()> {
+        if self.open {
+            // What could not be ended was never acknowledged to anybody.
+            let _ = self.end("ROLLBACK").await;
         }
-        Ok(tx)
+        (self.failed, self.writes, self.open) = (false, 0, true);
+        if let Conn::Sqlite(conn) = &mut self.conn {
+            if self.commit != Some(commit) {
+                sqlite::exec(conn, commit.pragma_sqlite(), Vec::new()).map_err(from_sqlite)?;
+                self.commit = Some(commit);
+            }
+            sqlite::exec(conn, "BEGIN IMMEDIATE", Vec::new()).map_err(from_sqlite)?;
+        }
+        Ok(())
     }
 
     /// Runs statements without values in one message to PostgreSQL.
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
         if let Conn::Postgres(conn) = &mut self.conn {
             let done = (&mut ***conn).execute(AssertSqlSafe(sql.to_owned())).await;
-            done.map_err(|error| self.fail(error))?;
+            self.failed |= done.is_err();
+            done.map_err(from_sqlx)?;
         }
         Ok(())
     }
 
-    pub(crate) async fn end(mut self, statement: &'static str) -> Result<()> {
-        let ended = match &mut self.conn {
-            Conn::Postgres(conn) => (&mut ***conn).execute(statement).await.map(|_| ()),
-            Conn::Sqlite(writer) => {
-                let ended = (&mut writer.conn).execute(statement).await.map(|_| ());
-                writer.open = ended.is_err();
-                ended
-            }
-        };
-        self.finished = ended.is_ok();
-        ended.map_err(from_sqlx)
+    pub(crate) async fn end(&mut self, statement: &'static str) -> Result<()> {
+        match &mut self.conn {
+            Conn::Postgres(conn) => (&mut ***conn).execute(statement).await.map(drop).map_err(from_sqlx),
+            Conn::Sqlite(conn) => sqlite::exec(conn, statement, Vec::new()).map(drop).map_err(from_sqlite),
+        }?;
+        self.open = false;
+        Ok(())
     }
 
     pub fn engine(&self) -> Engine {
@@ -110,10 +137,11 @@ impl Tx {
         self.writes += 1;
         let sql = sql.into();
         let done = match &mut self.conn {
-            Conn::Postgres(conn) => postgres(sql, args).execute(&mut ***conn).await.map(|done| done.rows_affected()),
-            Conn::Sqlite(writer) => sqlite(sql, args).execute(&mut writer.conn).await.map(|done| done.rows_affected()),
+            Conn::Postgres(conn) => postgres(sql, args).execute(&mut ***conn).await.map(|done| done.rows_affected()).map_err(from_sqlx),
+            Conn::Sqlite(conn) => sqlite::exec(conn, &sql, args).map_err(from_sqlite),
         };
-        done.map_err(|error| self.fail(error))
+        self.failed |= done.is_err();
+        done
     }
 
     /// Runs a query, or a change with RETURNING, which counts as a write.
@@ -124,29 +152,24 @@ impl Tx {
         }
         let rows = match &mut self.conn {
             Conn::Postgres(conn) => {
-                postgres(sql, args).fetch_all(&mut ***conn).await.map(|rows| rows.into_iter().map(Row::Postgres).collect())
+                let rows = postgres(sql, args).fetch_all(&mut ***conn).await;
+                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect()).map_err(from_sqlx)
             }
-            Conn::Sqlite(writer) => {
-                sqlite(sql, args).fetch_all(&mut writer.conn).await.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
-            }
+            Conn::Sqlite(conn) => sqlite::rows(conn, &sql, args).map_err(from_sqlite),
         };
-        rows.map_err(|error| self.fail(error))
+        self.failed |= rows.is_err();
+        rows
     }
 
     /// The first row, if there is one.
     pub async fn row(&mut self, sql: impl Into<Cow<'static, str>>, args: Args) -> Result<Option<Row>> {
         Ok(self.rows(sql, args).await?.into_iter().next())
     }
-
-    fn fail(&mut self, error: sqlx::Error) -> Error {
-        self.failed = true;
-        from_sqlx(error)
-    }
 }
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        if !self.finished
+        if self.open
             && let Conn::Postgres(conn) = &mut self.conn
         {
             // A connection with a transaction open must never be handed out again: later writes on it would vanish.
@@ -159,29 +182,6 @@ pub(crate) fn postgres(sql: Cow<'static, str>, args: Args) -> sqlx::query::Query
     let mut query = match sql {
         Cow::Borrowed(text) => sqlx::query(text),
         Cow::Owned(text) => sqlx::query(AssertSqlSafe(text)),
-    };
-    for value in args {
-        query = match value {
-            Val::Int(v) => query.bind(v),
-            Val::Bool(v) => query.bind(v),
-            Val::Text(v) => query.bind(v),
-            Val::Bytes(v) => query.bind(v),
-            Val::Uuid(v) => query.bind(v),
-            Val::Float(v) => query.bind(v),
-        };
-    }
-    query
-}
-
-pub(crate) fn sqlite(sql: Cow<'static, str>, args: Args) -> sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments> {
-    let mut query = match sql {
-        Cow::Borrowed(text) => sqlx::query(text.strip_suffix(" FOR UPDATE").unwrap_or(text)),
-        Cow::Owned(mut text) => {
-            if text.ends_with(" FOR UPDATE") {
-                text.truncate(text.len() - " FOR UPDATE".len());
-            }
-            sqlx::query(AssertSqlSafe(text))
-        }
     };
     for value in args {
         query = match value {

@@ -27,7 +27,7 @@ const DOMAIN_MAY_USE: &[&str] = &[
 ];
 /// Paths that betray IO or the wire, also without a `use`.
 const DOMAIN_NEVER_NAMES: &[&str] =
-    &["store", "bus", "log", "ephemeral", "proto", "rpc", "runtime", "tonic", "sqlx", "async_nats", "redis", "tokio", "axum"];
+    &["store", "bus", "log", "ephemeral", "proto", "rpc", "runtime", "tonic", "sqlx", "rusqlite", "async_nats", "redis", "tokio", "axum"];
 
 /// Package name -> names of the workspace's packages it depends on, in any way (normal, build, dev).
 type Graph = BTreeMap<String, BTreeSet<String>>;

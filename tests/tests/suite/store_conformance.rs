@@ -5,7 +5,7 @@ use samtal_tests::servers::shared_postgres;
 use samtal_tests::suite::{SOON, eventually};
 use sqlx::postgres::PgPoolOptions;
 use std::time::Duration;
-use store::{Db, Migration, Scoped, Tables, args, is_unique, migrate, values};
+use store::{Commit, Db, Engine, Migration, Scoped, Tables, args, is_unique, migrate, values};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -173,6 +173,36 @@ async fn an_error_rolls_everything_back_and_says_what_it_is() {
     }
 }
 
+/// What a power cut would do cannot be shown on a machine that runs; that each kind of commit is asked for what it promises can.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_durable_commit_waits_for_the_disk() {
+    let (_folder, dbs) = stores().await;
+    for db in &dbs {
+        // FULL and NORMAL are 2 and 1.
+        let (ask, waits, waits_not) = match db.db().engine() {
+            Engine::Sqlite => ("PRAGMA synchronous", "2", "1"),
+            Engine::Postgres => ("SELECT current_setting('synchronous_commit')", "on", "off"),
+        };
+        for (commit, wanted) in
+            [(Commit::Durable, waits), (Commit::Repeatable, waits_not), (Commit::Repeatable, waits_not), (Commit::Durable, waits)]
+        {
+            let told = db
+                .clone()
+                .transaction_with(commit, move |tx| {
+                    Box::pin(async move {
+                        tx.exec("INSERT INTO counter (id, n) SELECT COUNT(*), 0 FROM counter", args![]).await?;
+                        let row = tx.row(ask, args![]).await?.expect("a row");
+                        row.text(0).or_else(|_| row.int(0).map(|number| number.to_string()))
+                    })
+                })
+                .await
+                .unwrap();
+            assert_eq!(told, wanted, "{:?} {commit:?}", db.db().engine());
+        }
+        assert_eq!(number(db, "SELECT COUNT(*) FROM counter").await, 4);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_of_one_row_wait_for_each_other() {
     let (_folder, dbs) = stores().await;
@@ -240,7 +270,7 @@ async fn a_caller_that_goes_away_cuts_no_transaction_in_two() {
             exec(db, "INSERT INTO counter (id, n) VALUES ($1, 0)", args![id]).await.unwrap();
         }
         assert_eq!(number(db, "SELECT COUNT(*) FROM counter WHERE id >= 100").await, 60, "an acknowledged write is there");
-        if db.db().engine() == store::Engine::Postgres {
+        if db.db().engine() == Engine::Postgres {
             eventually("no transaction stays open", async || {
                 let open = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'samtal-conformance' \
                             AND datname = current_database() AND state LIKE 'idle in transaction%'";
