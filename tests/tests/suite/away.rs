@@ -24,7 +24,8 @@ async fn whole_way(suite: &TestSuite, sten: &Person) -> i64 {
         sten.post(&visitor.case_id, &format!("a{n}"), "svar").await.unwrap();
         visitor.me.post(&visitor.case_id, &format!("v{n}"), "tack").await.unwrap();
     }
-    eventually("the screen shows all seven", async || (screen.seqs() == [1, 2, 3, 4, 5, 6, 7]).then_some(())).await;
+    // Seven that people wrote, and the line that says who answers.
+    eventually("the screen shows all eight", async || (screen.seqs() == [1, 2, 3, 4, 5, 6, 7, 8]).then_some(())).await;
     sten.cases().close_case(close(&visitor.case_id, Outcome::Advice)).await.unwrap();
     let rate = RateCaseRequest { case_id: visitor.case_id.clone(), rating: 5, ..RateCaseRequest::default() };
     visitor.me.cases().rate_case(rate).await.unwrap();

@@ -42,7 +42,8 @@ async fn p12_whoever_comes_back_gets_each_gap_once(stack: Stack) {
         },
         &visitor.case_id,
     );
-    let (mut written, until) = (1, Instant::now() + Duration::from_secs(if long() { 120 } else { 4 }));
+    // The first text, and the line that says who answers.
+    let (mut written, until) = (2, Instant::now() + Duration::from_secs(if long() { 120 } else { 4 }));
     while Instant::now() < until || screen.opened() < 10 {
         for (writer, id) in [(&anna, "a"), (&visitor.me, "v")] {
             writer.post(&visitor.case_id, &format!("{id}{written}"), "text").await.unwrap();

@@ -25,7 +25,7 @@ pub(super) fn check(scope: &Scope<'_>, found: &mut Found) {
         found.texts(&format!("{path}[{i}].name"), &choice.name, own);
     }
     let video = &own.video_url;
-    if !video.is_empty() && !(is_address(video) && video.contains("{code}")) {
+    if !(video.is_empty() || is_address(video) && video.contains("{code}")) {
         found.add(scope.at("video_url"), format!("'{video}' must be a web address with {{code}} in it, https://meet.example.org/{{code}}"));
     }
     found.range(scope.at("attachments.max_mib"), own.attachments.max_mib, 1, 100);
