@@ -61,7 +61,8 @@ async fn every_answer_carries_the_headers() {
 #[tokio::test]
 async fn only_the_named_sites_frame_only_the_widget() {
     let framer = "https://www.example.org".to_owned();
-    let gateway = gateway(Settings { public_url: "https://chat.example.org".into(), frame_ancestors: vec![framer.clone()], demo: false });
+    let gateway =
+        gateway(Settings { public_url: "https://chat.example.org".into(), frame_ancestors: vec![framer.clone()], ..Settings::default() });
     let policy = async |path: &str| page(&gateway, path).await.0.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
     assert!(policy("/w/door").await.ends_with(&format!("frame-ancestors {framer}")));
     assert!(policy("/").await.ends_with("frame-ancestors 'none'"));
