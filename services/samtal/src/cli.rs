@@ -241,6 +241,7 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
         secret: secret.clone(),
         shards: shards(&config),
         smtp: config.smtp.clone(),
+        attachments: config.attachments(),
         reflection: config.reflection,
         replica: None,
         peers: config.peers.clone(),
@@ -299,6 +300,7 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
         secret: Secret::new(config.secret.as_bytes())?,
         shards: shards(&config),
         smtp: config.smtp.clone(),
+        attachments: config.attachments(),
         reflection: config.reflection,
         replica: Some(replica.unwrap_or_else(|| Id::new(clock.now()).to_string())),
         peers: config.peers.clone(),
@@ -373,6 +375,10 @@ async fn apply_files(files: &[PathBuf], dry_run: bool, to: &Target) -> Result<Ex
         let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
         println!("{}: {} -> {}", change.path, value(&change.before), value(&change.after));
     }
+    for change in &applied.drift {
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+        println!("drift, stays: {}: {} -> {}", change.path, value(&change.before), value(&change.after));
+    }
     match (applied.changes.is_empty() && applied.changed.is_empty(), dry_run) {
         (true, _) => println!("Nothing to change."),
         (false, true) => println!("{} changes; nothing was applied (--dry-run).", applied.changes.len()),
@@ -443,7 +449,9 @@ async fn simulate(embedded: bool, cases: usize, seed: u64, json: bool, to: &Targ
     let folder = if embedded && config.is_embedded() { Some(scratch()?) } else { None };
     let target = if embedded {
         let store = folder.as_ref().map_or_else(|| config.store.clone(), |folder| format!("sqlite:{}", folder.path().display()));
-        simulate::Target::Embedded { store, bus: config.bus.clone(), cache: config.cache.clone(), shards: shards(&config) }
+        let attachments =
+            folder.as_ref().map_or_else(|| config.attachments(), |folder| format!("file:{}", folder.path().join("attachments").display()));
+        simulate::Target::Embedded { store, bus: config.bus.clone(), cache: config.cache.clone(), attachments, shards: shards(&config) }
     } else {
         let addresses = simulate::Addresses { all: to.address.clone(), own: config.peers.clone() };
         simulate::Target::Running { addresses, operator: to.operator_token()? }
