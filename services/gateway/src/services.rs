@@ -13,6 +13,7 @@ use proto::access::access_service_client::AccessServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
+use proto::intake::file_service_client::FileServiceClient;
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::notifications::notification_service_client::NotificationServiceClient;
 use proto::routing::routing_service_client::RoutingServiceClient;
@@ -102,6 +103,10 @@ impl Calls {
 
     pub fn conversations(&self) -> ConversationServiceClient<Call> {
         ConversationServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
+    }
+
+    pub fn files(&self) -> FileServiceClient<Call> {
+        FileServiceClient::new(self.to(&self.services.intake))
     }
 
     pub fn access(&self) -> AccessServiceClient<Call> {

@@ -207,9 +207,9 @@
   addEventListener("online", () => flush());
 
   /** How things stand; a conversation that ended or goes on again is another page. */
-  async function refresh() {
+  async function refresh(still = false) {
     try {
-      const answer = await fetch(`${base}/state`, { signal: AbortSignal.timeout(12000) });
+      const answer = await fetch(`${base}/state${still ? `?waits=${encodeURIComponent(state.dataset.door)}` : ""}`, { signal: AbortSignal.timeout(12000) });
       if (!answer.ok) return;
       const html = await answer.text();
       const now = html.match(/data-kind="(\w+)"/)?.[1];
@@ -219,5 +219,5 @@
       if (state.innerHTML.trim() !== html.trim()) state.innerHTML = html;
     } catch { /* the next one will do */ }
   }
-  setInterval(() => kind === "waiting" && !document.hidden && refresh(), 15000);
+  setInterval(() => kind === "waiting" && !document.hidden && refresh(true), 15000);
 })();

@@ -1,15 +1,17 @@
 //! Beside and after the conversation: ending it, opening it again, rating it, booked times, and a mail when an answer waits.
 
+use askama::Template;
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use kernel::Id;
-use proto::intake::{Case, CaseState, CloseCaseRequest, EntryPoint, Outcome, RateCaseRequest, ReopenCaseRequest};
+use proto::intake::{Case, CaseState, CloseCaseRequest, ExportCaseRequest, Outcome, RateCaseRequest, ReopenCaseRequest};
 use proto::notifications::SetContactRequest;
 use proto::scheduling::{Booking, BookingState, CancelBookingRequest, ConfirmBookingRequest, GetBookingRequest, ListBookingsRequest};
 use serde::Deserialize;
 
+use super::chat::Told;
 use super::{start, words};
 use crate::services::Calls;
 use crate::web::{Form, Page, Problem, Visitor};
@@ -32,16 +34,21 @@ pub struct After {
     pub rating: i32,
     /// Nobody has taken the case yet: to end it is to leave the queue.
     pub waiting: bool,
+    /// Until when the closed case can be opened again; empty: not any more.
+    pub reopen_until: String,
 }
 
 impl After {
-    pub async fn load(page: &Page, calls: &Calls, case: &Case, _door: &EntryPoint) -> Self {
+    pub async fn load(page: &Page, calls: &Calls, case: &Case) -> Self {
+        let now = page.gateway().services().clock().now().secs();
+        let reopen = case.reopen_until.filter(|until| until.seconds > now);
         let request = ListBookingsRequest { case_id: case.case_id.clone() };
         // A calendar that does not answer takes nothing from the conversation.
         let bookings = calls.scheduling().list_bookings(request).await.map(|answer| answer.into_inner().bookings).unwrap_or_default();
         Self {
             bookings: bookings.into_iter().filter_map(|booking| time(page, &booking)).collect(),
             rating: case.rating,
+            reopen_until: words::when(page, reopen.as_ref()),
             waiting: matches!(case.state(), CaseState::Open | CaseState::Waiting | CaseState::Offered),
         }
     }
@@ -82,18 +89,43 @@ pub async fn reopen(page: Page, visitor: Visitor, Path(case): Path<Id>) -> Resul
 #[derive(Deserialize)]
 pub struct Rating {
     rating: i32,
+    #[serde(default)]
+    text: String,
 }
 
 pub async fn rate(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given): Form<Rating>) -> Result<Response, Problem> {
     let calls = visitor.calls(case)?;
-    calls.cases().rate_case(RateCaseRequest { request_id: start::fresh_id()?, case_id: case.to_string(), rating: given.rating }).await?;
-    Ok(page.then(&home(&page, case), &calls))
+    let (request_id, case_id) = (start::fresh_id()?, case.to_string());
+    let request = RateCaseRequest { request_id, case_id, rating: given.rating, text: given.text.trim().to_owned() };
+    let rated = calls.cases().rate_case(request).await?.into_inner();
+    // Signs of danger in these words too are answered at once.
+    let Some(notice) = rated.safety else { return Ok(page.then(&home(&page, case), &calls)) };
+    page.show(&Thanks { page: page.clone(), case, safety: Told::new(&notice).html(&page)? })
+}
+
+#[derive(Template)]
+#[template(path = "visitor/thanks.html")]
+struct Thanks {
+    page: Page,
+    case: Id,
+    safety: String,
+}
+
+/// The visitor's own copy of everything, as a file.
+pub async fn copy(visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
+    let request = ExportCaseRequest { case_id: case.to_string() };
+    let copy = visitor.calls(case)?.cases().export_case(request).await?.into_inner();
+    let headers =
+        [(header::CONTENT_TYPE, "application/json; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"samtal.json\"")];
+    Ok((headers, copy.document_json).into_response())
 }
 
 #[derive(Deserialize)]
 pub struct Contact {
     #[serde(default)]
     email: String,
+    /// For the next answer only.
+    once: Option<String>,
 }
 
 pub async fn contact(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given): Form<Contact>) -> Result<Response, Problem> {
@@ -103,6 +135,7 @@ pub async fn contact(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(gi
         case_id: case.to_string(),
         email: given.email.trim().to_owned(),
         language: page.language().code().to_owned(),
+        once: given.once.is_some(),
     };
     calls.notifications().set_contact(request).await?;
     Ok(page.then(&format!("{}?told#contact", home(&page, case)), &calls))

@@ -4,11 +4,14 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use kernel::Id;
-use proto::intake::{Case, CaseState, EntryPoint, GetCaseRequest, HelpNumber, ListMessagesRequest, Message, SafetyNotice, SenderKind};
-use proto::routing::GetPositionRequest;
+use proto::intake::{
+    Case, CaseState, EntryPoint, GetCaseRequest, HelpNumber, ListMessagesRequest, Message, SafetyNotice, SenderKind, SystemCode,
+};
+use proto::routing::{GetPositionRequest, GetPositionResponse};
 use serde::{Deserialize, Serialize};
 
 use super::after::After;
+use super::line::{self, Line};
 use super::{entry, start, words};
 use crate::Gateway;
 use crate::services::Calls;
@@ -25,11 +28,13 @@ struct Bubble<'a> {
     page: &'a Page,
     message: &'a Message,
     mine: bool,
+    line: Option<Line>,
 }
 
 /// The HTML of a message.
 pub fn bubble(page: &Page, message: &Message) -> Result<String, askama::Error> {
-    Bubble { page, message, mine: message.sender_kind() == SenderKind::Visitor }.render()
+    let line = message.system.as_ref().map(|line| line::line(page, line));
+    Bubble { page, message, mine: message.sender_kind() == SenderKind::Visitor, line }.render()
 }
 
 /// What one is told with signs of danger.
@@ -55,6 +60,10 @@ impl Told {
     pub fn html(&self, page: &Page) -> Result<String, askama::Error> {
         let one =
             |(number, label): &(String, String)| HelpNumber { number: number.clone(), label: label.clone(), checked_on: String::new() };
+        Safety { page, numbers: self.numbers.iter().map(one).collect(), told: self.told(page) }.render()
+    }
+
+    fn told(&self, page: &Page) -> String {
         let told = match (self.alerted, self.read_at) {
             (true, _) => page.say("safety-alerted"),
             (false, Some(seconds)) => {
@@ -62,7 +71,7 @@ impl Told {
             }
             (false, None) => page.say("safety-nobody"),
         };
-        Safety { page, numbers: self.numbers.iter().map(one).collect(), told: told.to_string() }.render()
+        told.to_string()
     }
 }
 
@@ -141,12 +150,16 @@ pub struct Standing {
     text: String,
 }
 
-async fn standing(page: &Page, calls: &Calls, case: &Case, door: &EntryPoint) -> Standing {
+async fn standing(page: &Page, calls: &Calls, case: &Case, door: &EntryPoint, messages: &[Message]) -> Standing {
     let say = |kind, title: &str, text: String| Standing { kind, title: page.say(title).to_string(), text };
     let plain = |key: &str| page.say(key).to_string();
     match case.state() {
         CaseState::Closed => say("closed", "state-closed", plain("state-closed-text")),
-        CaseState::Active => say("active", "state-active", plain("state-active-text")),
+        CaseState::Active => {
+            let who = messages.iter().rev().filter_map(|message| message.system.as_ref()).find_map(|line| line::joined(page, line));
+            let title = who.map_or_else(|| plain("state-active"), |who| page.say("line-joined").with("who", who).to_string());
+            Standing { kind: "active", title, text: plain("state-active-text") }
+        }
         CaseState::WaitingForVisitor => say("active", "state-your-turn", plain("state-your-turn-text")),
         CaseState::WaitingForUs => {
             let text = match &case.due_at {
@@ -156,29 +169,34 @@ async fn standing(page: &Page, calls: &Calls, case: &Case, door: &EntryPoint) ->
             say("active", "state-our-turn", text)
         }
         CaseState::Open | CaseState::Waiting | CaseState::Offered | CaseState::Unspecified => {
-            if !door.open {
-                let when = words::when(page, door.next_opening_at.as_ref());
-                let text =
-                    if when.is_empty() { plain("state-shut-text") } else { page.say("state-shut-until").with("when", when).to_string() };
-                return say("waiting", "state-shut", text);
-            }
             let request = GetPositionRequest { case_id: case.case_id.clone() };
             // Without an answer one simply waits.
             let place = calls.routing().get_position(request).await.map(tonic::Response::into_inner).unwrap_or_default();
-            let wait = if place.wait_known {
-                let minutes = |seconds: u32| seconds.div_ceil(60).max(1);
-                page.say("state-wait").with("from", minutes(place.min_wait_seconds)).with("to", minutes(place.max_wait_seconds)).to_string()
-            } else {
-                plain("state-wait-unknown")
-            };
-            let title = match place.position {
-                0 => plain("state-waiting"),
-                1 => plain("state-next"),
-                position => page.say("state-position").with("n", position).to_string(),
-            };
-            Standing { kind: "waiting", title, text: wait }
+            place_of(page, &place, door)
         }
     }
+}
+
+/// How a case stands that waits.
+fn place_of(page: &Page, place: &GetPositionResponse, door: &EntryPoint) -> Standing {
+    let plain = |key: &str| page.say(key).to_string();
+    if !door.open {
+        let when = words::when(page, door.next_opening_at.as_ref());
+        let text = if when.is_empty() { plain("state-shut-text") } else { page.say("state-shut-until").with("when", when).to_string() };
+        return Standing { kind: "waiting", title: plain("state-shut"), text };
+    }
+    let wait = if place.wait_known {
+        let minutes = |seconds: u32| seconds.div_ceil(60).max(1);
+        page.say("state-wait").with("from", minutes(place.min_wait_seconds)).with("to", minutes(place.max_wait_seconds)).to_string()
+    } else {
+        plain("state-wait-unknown")
+    };
+    let title = match place.position {
+        0 => plain("state-waiting"),
+        1 => plain("state-next"),
+        position => page.say("state-position").with("n", position).to_string(),
+    };
+    Standing { kind: "waiting", title, text: wait }
 }
 
 #[derive(Template)]
@@ -225,8 +243,8 @@ pub async fn shown(page: &Page, visitor: &Visitor, id: Id, from: Option<i64>, dr
     let from = from.unwrap_or((case.last_seq - SHOWN).max(0)).max(0);
     let messages = messages(&calls, id, from).await?;
     let bubbles = messages.iter().map(|message| bubble(page, message)).collect::<Result<_, _>>()?;
-    let standing = standing(page, &calls, &case, &door).await;
-    let after = After::load(page, &calls, &case, &door).await;
+    let standing = standing(page, &calls, &case, &door, &messages).await;
+    let after = After::load(page, &calls, &case).await;
     page.show(&Chat {
         page: page.clone(),
         id,
@@ -234,7 +252,7 @@ pub async fn shown(page: &Page, visitor: &Visitor, id: Id, from: Option<i64>, dr
         bubbles,
         earlier: from,
         last_seq: messages.last().map_or(from, |message| message.seq),
-        safety: safety(page, &door, &messages)?,
+        safety: safety(page, &door, &case, &messages)?,
         draft,
         error,
         client_id: start::fresh_id()?,
@@ -258,14 +276,43 @@ async fn messages(calls: &Calls, case: Id, from: i64) -> Result<Vec<Message>, Pr
 }
 
 /// The notice that stands above everything while the conversation has signs of danger.
-fn safety(_page: &Page, _door: &EntryPoint, _messages: &[Message]) -> Result<String, Problem> {
-    Ok(String::new())
+fn safety(page: &Page, door: &EntryPoint, case: &Case, messages: &[Message]) -> Result<String, Problem> {
+    let flags = messages.iter().filter_map(|message| message.system.as_ref()).filter(|line| line.code() == SystemCode::RedFlag);
+    let Some(last) = flags.last().filter(|_| case.state() != CaseState::Closed) else { return Ok(String::new()) };
+    let numbers = last.params.get("numbers").map(String::as_str).unwrap_or_default().split(',').filter(|number| !number.is_empty());
+    let label = |number: &str| door.numbers.iter().find(|one| one.number == number).map(|one| one.label.clone()).unwrap_or_default();
+    // Somebody who has the case reads it; else one is told when a person will.
+    let alerted = !case.worker_id.is_empty();
+    let read_at = door.next_opening_at.filter(|_| !door.open).map(|at| at.seconds);
+    let told = match (alerted, read_at, door.open) {
+        (false, None, true) => page.say("safety-waits").to_string(),
+        _ => Told { numbers: Vec::new(), alerted, read_at }.told(page),
+    };
+    let numbers = numbers.map(|number| HelpNumber { number: number.to_owned(), label: label(number), checked_on: String::new() }).collect();
+    Ok(Safety { page, numbers, told }.render()?)
+}
+
+/// What the page's script knows.
+#[derive(Deserialize)]
+pub struct Asked {
+    /// The door, if it still stands in its queue as far as the page knows.
+    #[serde(default)]
+    waits: String,
 }
 
 /// How things stand, for the page's script.
-pub async fn state(page: Page, visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
-    let calls = visitor.calls(case)?;
-    let case = load(&calls, case).await?;
+pub async fn state(page: Page, visitor: Visitor, Path(id): Path<Id>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    let calls = visitor.calls(id)?;
+    // Whoever waits asks again and again: their place alone is no look at the case, and leaves no row in its log.
+    if !asked.waits.is_empty() {
+        let place = calls.routing().get_position(GetPositionRequest { case_id: id.to_string() }).await?.into_inner();
+        if place.waiting {
+            let door = entry::door(&page, &asked.waits).await?;
+            return page.show(&place_of(&page, &place, &door));
+        }
+    }
+    let case = load(&calls, id).await?;
     let door = entry::door(&page, &case.entry_point_id).await?;
-    page.show(&standing(&page, &calls, &case, &door).await)
+    let messages = messages(&calls, id, (case.last_seq - SHOWN).max(0)).await?;
+    page.show(&standing(&page, &calls, &case, &door, &messages).await)
 }

@@ -13,6 +13,10 @@ use crate::web::{Page, Problem, Visitor};
 struct Entry {
     page: Page,
     door: EntryPoint,
+    /// Weekdays with their hours.
+    week: Vec<(String, String)>,
+    /// How long one waits now; empty if nobody can say.
+    wait: String,
     /// A conversation of this browser's that is still here, if there is one.
     ongoing: Option<String>,
 }
@@ -26,5 +30,15 @@ pub async fn door(page: &Page, id: &str) -> Result<EntryPoint, Problem> {
 pub async fn entry(page: Page, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
     let door = door(&page, &id).await?;
     let ongoing = visitor.cases().next().map(|case| case.to_string());
-    page.show(&Entry { page: page.clone(), door, ongoing })
+    let week = door.week.iter().map(|day| (words::weekday(&page, day.weekday), day.spans.join(", "))).collect();
+    let wait = wait(&page, &door);
+    page.show(&Entry { page: page.clone(), week, wait, door, ongoing })
+}
+
+fn wait(page: &Page, door: &EntryPoint) -> String {
+    let Some(wait) = door.expected_wait.filter(|wait| door.open && wait.known) else { return String::new() };
+    if wait.max_seconds == 0 {
+        return page.say("entry-wait-none").to_string();
+    }
+    page.say("entry-wait").with("from", wait.min_seconds / 60).with("to", wait.max_seconds.div_ceil(60)).to_string()
 }

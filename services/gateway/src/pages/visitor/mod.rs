@@ -5,8 +5,10 @@ mod after;
 mod back;
 mod chat;
 mod entry;
+mod file;
 mod find;
 mod leave;
+mod line;
 mod send;
 mod start;
 mod widget;
@@ -36,6 +38,8 @@ fn pages() -> Router<Gateway> {
         .route("/c/{case}/reopen", post(after::reopen))
         .route("/c/{case}/rate", post(after::rate))
         .route("/c/{case}/contact", post(after::contact))
+        .route("/c/{case}/copy", get(after::copy))
+        .route("/c/{case}/file/{file}", get(file::file))
         .route("/c/{case}/booking", post(after::booking))
         .route("/c/{case}/booking/{booking}", get(after::calendar))
         .route("/return", get(back::ask).post(back::resume))

@@ -39,7 +39,7 @@ pub async fn send(
     let scripted = headers.get(header::ACCEPT).is_some_and(|kind| kind == "application/json");
     // Browsers send CRLF from a form and LF from a script: the same text is the same.
     let text = written.text.replace("\r\n", "\n");
-    let request = PostMessageRequest { case_id: case.to_string(), client_id: written.client_id, text: text.clone() };
+    let request = PostMessageRequest { case_id: case.to_string(), client_id: written.client_id, text: text.clone(), ..PostMessageRequest::default() };
     let posted = match calls.conversations().post_message(request).await {
         Ok(posted) => posted.into_inner(),
         Err(status) if scripted => return Err(status.into()),

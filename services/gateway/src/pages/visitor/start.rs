@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use kernel::Id;
-use proto::intake::{Answer, EntryPoint, ForWhom, OpenCaseRequest};
+use proto::intake::{Answer, EntryPoint, OpenCaseRequest};
 use proto::triage::{NextQuestionRequest, NextQuestionResponse};
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ const PURPOSE: &str = "before the conversation";
 /// What was said so far.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Said {
-    /// [`ForWhom`] as a number.
+    /// [`proto::intake::ForWhom`] as a number.
     whom: Option<i32>,
     reason: Option<String>,
     answers: Vec<(String, String)>,
@@ -112,8 +112,10 @@ fn show(gateway: &Gateway, page: &Page, door: EntryPoint, said: &Said, step: Ste
 
 async fn next(page: &Page, door: &EntryPoint, said: &Said, q: String) -> Result<Step, Problem> {
     if said.whom.is_none() {
-        let all = [ForWhom::Self_, ForWhom::Child, ForWhom::Relative];
-        return Ok(Step::Whom(all.iter().map(|whom| (*whom as i32, words::for_whom(page, *whom))).collect()));
+        // Where one comes for oneself only, nobody is asked.
+        if door.for_whom.len() > 1 {
+            return Ok(Step::Whom(door.for_whom().map(|whom| (whom as i32, words::for_whom(page, whom))).collect()));
+        }
     }
     if said.reason.is_none() && !door.contact_reasons.is_empty() {
         let sought: Vec<String> = q.split_whitespace().map(folded).collect();
@@ -156,6 +158,8 @@ pub struct Given {
     option: Option<String>,
     text: Option<String>,
     #[serde(default)]
+    found_us: String,
+    #[serde(default)]
     request: String,
 }
 
@@ -168,7 +172,7 @@ pub async fn answer(
 ) -> Result<Response, Problem> {
     let mut said = Said::open(&gateway, &given.s);
     if let Some(text) = given.text {
-        return open(&gateway, page, visitor, &id, said, text, given.request).await;
+        return open(&gateway, page, visitor, &id, said, text, (given.request, given.found_us)).await;
     }
     said.whom = given.whom.or(said.whom);
     said.reason = given.reason.or(said.reason);
@@ -187,7 +191,7 @@ async fn open(
     id: &str,
     said: Said,
     written: String,
-    request: String,
+    (request, found_us_id): (String, String),
 ) -> Result<Response, Problem> {
     let door = entry::door(&page, id).await?;
     let calls = page.calls();
@@ -201,6 +205,7 @@ async fn open(
         language: words::answered_in(&page, &door.languages),
         // The page has said whether it is open; if it closed just now, what was written is not lost.
         leave_message: true,
+        found_us_id,
         ..OpenCaseRequest::default()
     };
     match calls.cases().open_case(wanted).await {
