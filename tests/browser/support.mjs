@@ -31,7 +31,8 @@ export class Suite {
     const args = ['up', '--demo', '--data', join(this.data, 'data'), '--http', this.http, '--grpc', this.grpc, ...(this.options.args ?? [])];
     // It ends with this process, however that one ends.
     // Our own variables are no settings of it.
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SAMTAL_')));
+    const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SAMTAL_'));
+    const env = { ...Object.fromEntries(own), ...this.options.env };
     this.process = spawn('setpriv', ['--pdeathsig', 'KILL', need('SAMTAL_BINARY'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
     const said = [];
