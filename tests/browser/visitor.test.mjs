@@ -178,10 +178,10 @@ test('another device comes back by the words, and the button leaves nothing behi
   await seen(there, 'hemligt');
   await there.getByLabel('Skriv ett meddelande').fill('halvt');
   const chat = there.url();
-  await there.route('https://www.yr.no/**', (route) => route.fulfill({ body: 'sol', contentType: 'text/html' }));
+  const away = there.waitForRequest('https://www.yr.no/');
   await there.keyboard.press('Escape');
   await there.keyboard.press('Escape');
-  await there.waitForURL('https://www.yr.no/');
+  await away;
   assert.deepEqual((await other.cookies(suite.base)).filter((cookie) => /visitor|language|after/.test(cookie.name)), []);
   assert.equal((await there.goto(chat)).status(), 404);
   assert.equal(await there.evaluate(() => sessionStorage.length), 0);
@@ -229,13 +229,18 @@ test('a visitor and a nurse, from the queue to the rating', async () => {
   await seen(page, '<b>Hur</b> länge');
   await write(page, 'I två veckor.');
   await sent(page, 'I två veckor');
+  await page.getByText('Berätta vem du är').click();
+  await page.getByLabel('Ditt svar').fill('Kajsa Påhittad');
+  await page.getByRole('button', { name: 'Berätta det' }).click();
+  await seen(page, 'Du har berättat något om vem du är');
+  await accessible(page, 'conversation');
   await picture(page, 'visitor-conversation');
   await siv.close(id);
   await seen(page, 'Innan du går');
   await accessible(page, 'closed');
   await fits(page, 'closed');
   await picture(page, 'visitor-ended');
-  await page.getByText('4', { exact: true }).click();
+  await page.getByRole('radio', { name: '4' }).check();
   await page.getByLabel('Vill du berätta mer?').fill('Bra hjälp.');
   await page.getByRole('button', { name: 'Skicka betyget' }).click();
   await seen(page, '4 av 5');
@@ -257,10 +262,10 @@ test('the widget on somebody else\'s site', async () => {
   await page.goto(hosted);
   // The button is in a closed shadow: by keyboard, as everybody can.
   await page.waitForFunction(() => document.body.lastElementChild?.tagName === 'DIV');
+  const attached = page.waitForEvent('frameattached');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
-  await page.waitForFunction(() => window.length === 1);
-  const frame = page.frames().find((one) => one.url().startsWith(pages)) ?? (await page.waitForEvent('framenavigated'));
+  const frame = await attached;
   await frame.getByRole('link', { name: 'Börja chatta' }).click();
   await frame.getByRole('button', { name: 'Mig själv' }).click();
   await frame.getByRole('button', { name: 'Förnya recept' }).click();

@@ -11,7 +11,7 @@ const encode = (fields) =>
       return Buffer.concat([Buffer.from([...varint((number << 3) | 2), ...varint(bytes.length)]), bytes]);
     }),
   );
-const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
 export class Worker {
   /** Signs in on the demo's first page, in a browser of their own. */
@@ -54,10 +54,13 @@ export class Worker {
     await this.call('routing.v1.RoutingService/SetPresence', { 2: true, 3: 1000 });
     for (let tries = 0; tries < 100; tries++) {
       const offers = await this.call('routing.v1.RoutingService/ListOffers', {});
-      const offer = offers.match(UUID)?.[0];
+      const [offer, offered] = offers.match(UUID) ?? [];
       if (offer) {
-        await this.call('routing.v1.RoutingService/AcceptOffer', { 2: offer }).catch(() => {});
-        if (offers.includes(caseId)) return;
+        await this.call('routing.v1.RoutingService/AcceptOffer', { 2: offer });
+        if (offered === caseId) return;
+        // Somebody else's turn, and soon over: there is room for one more.
+        await this.close(offered);
+        continue;
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

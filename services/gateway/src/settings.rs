@@ -14,6 +14,9 @@ pub struct Settings {
     pub proxies: usize,
     /// Where the button that leaves at once leads: a page that anybody might be looking at.
     pub leave_to: String,
+    /// Whether mail leaves this installation; set by the process, not by `[pages]`.
+    #[serde(skip)]
+    pub mail: bool,
     /// Logins that everybody knows; set by the process, not by `[pages]`.
     #[serde(skip)]
     pub demo: bool,

@@ -127,6 +127,12 @@ async fn the_language_is_chosen_and_kept() {
 }
 
 #[tokio::test]
+async fn another_language_keeps_the_rest_of_the_address() {
+    let (_, html) = page(&demo(), "/design?s=abc&lang=nb&q=1").await;
+    assert!(html.contains("href=\"?s=abc&#38;q=1&#38;lang=en\""), "{html}");
+}
+
+#[tokio::test]
 async fn what_others_write_is_never_markup() {
     let (_, html) = page(&demo(), "/%3Cscript%3Ealert(1)%3C/script%3E%22%3E").await;
     assert!(!html.contains("<script>alert"), "{html}");

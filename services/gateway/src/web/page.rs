@@ -100,6 +100,13 @@ impl Page {
         self.gateway.services().nobody(self.visit.address, self.visit.after.as_deref())
     }
 
+    /// This page's address in another language, with all else that its address says.
+    pub fn in_language(&self, language: &Language) -> String {
+        let others = self.visit.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("lang="));
+        let kept: String = others.map(|pair| format!("{pair}&")).collect();
+        format!("?{kept}lang={}", language.code())
+    }
+
     /// The languages to choose from, each with its own name; true for the one in use.
     pub fn languages(&self) -> [(Language, &'static str, bool); 4] {
         [

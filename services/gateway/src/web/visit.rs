@@ -20,6 +20,8 @@ const LANGUAGE_LIFE: i64 = 31_536_000;
 pub struct Visit {
     pub language: Language,
     pub path: String,
+    /// What stands after the path's `?`.
+    pub query: String,
     /// What this browser's form tokens are made for.
     pub form_key: String,
     /// The position of a change made moments ago.
@@ -46,6 +48,7 @@ pub async fn layer(State(gateway): State<Gateway>, mut request: Request, next: N
     let visit = Visit {
         language: asked.or(kept).or_else(|| language::accepted(headers)).unwrap_or(Language::Swedish),
         path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
         form_key: form_key.clone(),
         after: jar.read(headers, Cookie::After),
         address: address(gateway.settings().proxies, headers, peer),

@@ -6,12 +6,15 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use kernel::Id;
-use proto::intake::{Case, CaseState, CloseCaseRequest, ExportCaseRequest, Outcome, RateCaseRequest, ReopenCaseRequest};
+use proto::intake::{
+    Case, CaseState, CloseCaseRequest, EntryPoint, ExportCaseRequest, IdentityField, Outcome, RateCaseRequest, ReopenCaseRequest,
+    RequestVideoRequest, RevealIdentityRequest,
+};
 use proto::notifications::SetContactRequest;
 use proto::scheduling::{Booking, BookingState, CancelBookingRequest, ConfirmBookingRequest, GetBookingRequest, ListBookingsRequest};
 use serde::Deserialize;
 
-use super::chat::Told;
+use super::chat;
 use super::{start, words};
 use crate::services::Calls;
 use crate::web::{Form, Page, Problem, Visitor};
@@ -36,10 +39,14 @@ pub struct After {
     pub waiting: bool,
     /// Until when the closed case can be opened again; empty: not any more.
     pub reopen_until: String,
+    /// A mail can be sent when an answer waits.
+    pub mail: bool,
+    /// A video meeting can be asked for.
+    pub video: bool,
 }
 
 impl After {
-    pub async fn load(page: &Page, calls: &Calls, case: &Case) -> Self {
+    pub async fn load(page: &Page, calls: &Calls, case: &Case, door: &EntryPoint) -> Self {
         let now = page.gateway().services().clock().now().secs();
         let reopen = case.reopen_until.filter(|until| until.seconds > now);
         let request = ListBookingsRequest { case_id: case.case_id.clone() };
@@ -49,6 +56,8 @@ impl After {
             bookings: bookings.into_iter().filter_map(|booking| time(page, &booking)).collect(),
             rating: case.rating,
             reopen_until: words::when(page, reopen.as_ref()),
+            mail: page.gateway().settings().mail,
+            video: door.can_meet_by_video && !case.worker_id.is_empty(),
             waiting: matches!(case.state(), CaseState::Open | CaseState::Waiting | CaseState::Offered),
         }
     }
@@ -100,7 +109,7 @@ pub async fn rate(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given
     let rated = calls.cases().rate_case(request).await?.into_inner();
     // Signs of danger in these words too are answered at once.
     let Some(notice) = rated.safety else { return Ok(page.then(&home(&page, case), &calls)) };
-    page.show(&Thanks { page: page.clone(), case, safety: Told::new(&notice).html(&page)? })
+    page.show(&Thanks { page: page.clone(), case, safety: chat::Told::new(&notice).html(&page)? })
 }
 
 #[derive(Template)]
@@ -137,8 +146,47 @@ pub async fn contact(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(gi
         language: page.language().code().to_owned(),
         once: given.once.is_some(),
     };
-    calls.notifications().set_contact(request).await?;
-    Ok(page.then(&format!("{}?told#contact", home(&page, case)), &calls))
+    match calls.notifications().set_contact(request).await {
+        Ok(_) => Ok(page.then(&format!("{}?done=contact#contact", home(&page, case)), &calls)),
+        Err(status) if status.code() == tonic::Code::InvalidArgument => {
+            Ok(page.then(&format!("{}?wrong=contact#contact", home(&page, case)), &calls))
+        }
+        Err(status) => Err(status.into()),
+    }
+}
+
+pub async fn video(page: Page, visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
+    let calls = visitor.calls(case)?;
+    calls.cases().request_video(RequestVideoRequest { case_id: case.to_string() }).await?;
+    Ok(page.then(&format!("{}#latest", home(&page, case)), &calls))
+}
+
+#[derive(Deserialize)]
+pub struct Told {
+    field: String,
+    #[serde(default)]
+    value: String,
+}
+
+/// The visitor tells a part of who they are; nobody but them decides when.
+pub async fn identity(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given): Form<Told>) -> Result<Response, Problem> {
+    let calls = visitor.calls(case)?;
+    let field = match given.field.as_str() {
+        "name" => IdentityField::Name,
+        "phone" => IdentityField::Phone,
+        "email" => IdentityField::Email,
+        "person-number" => IdentityField::PersonNumber,
+        _ => return Err(Problem::invalid()),
+    };
+    let (request_id, case_id) = (start::fresh_id()?, case.to_string());
+    let request = RevealIdentityRequest { request_id, case_id, field: field.into(), value: given.value.trim().to_owned() };
+    match calls.cases().reveal_identity(request).await {
+        Ok(_) => Ok(page.then(&format!("{}#latest", home(&page, case)), &calls)),
+        Err(status) if status.code() == tonic::Code::InvalidArgument => {
+            Ok(page.then(&format!("{}?wrong=identity#identity", home(&page, case)), &calls))
+        }
+        Err(status) => Err(status.into()),
+    }
 }
 
 #[derive(Deserialize)]

@@ -217,6 +217,8 @@ struct Chat {
     error: String,
     client_id: String,
     after: After,
+    done: String,
+    wrong: String,
 }
 
 impl Chat {
@@ -225,26 +227,31 @@ impl Chat {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct From {
     /// Show messages after this one.
     from: Option<i64>,
+    /// A form beside the conversation that was taken, or that was not filled in right.
+    #[serde(default)]
+    done: String,
+    #[serde(default)]
+    wrong: String,
 }
 
 pub async fn chat(page: Page, visitor: Visitor, Path(case): Path<Id>, Query(from): Query<From>) -> Result<Response, Problem> {
-    shown(&page, &visitor, case, from.from, String::new(), String::new()).await
+    shown(&page, &visitor, case, from, String::new(), String::new()).await
 }
 
 /// The page, with a text that was not sent and why, if there is one.
-pub async fn shown(page: &Page, visitor: &Visitor, id: Id, from: Option<i64>, draft: String, error: String) -> Result<Response, Problem> {
+pub async fn shown(page: &Page, visitor: &Visitor, id: Id, asked: From, draft: String, error: String) -> Result<Response, Problem> {
     let calls = visitor.calls(id)?;
     let case = load(&calls, id).await?;
     let door = entry::door(page, &case.entry_point_id).await?;
-    let from = from.unwrap_or((case.last_seq - SHOWN).max(0)).max(0);
+    let from = asked.from.unwrap_or((case.last_seq - SHOWN).max(0)).max(0);
     let messages = messages(&calls, id, from).await?;
     let bubbles = messages.iter().map(|message| bubble(page, message)).collect::<Result<_, _>>()?;
     let standing = standing(page, &calls, &case, &door, &messages).await;
-    let after = After::load(page, &calls, &case).await;
+    let after = After::load(page, &calls, &case, &door).await;
     page.show(&Chat {
         page: page.clone(),
         id,
@@ -257,6 +264,8 @@ pub async fn shown(page: &Page, visitor: &Visitor, id: Id, from: Option<i64>, dr
         error,
         client_id: start::fresh_id()?,
         after,
+        done: asked.done,
+        wrong: asked.wrong,
         door,
     })
 }

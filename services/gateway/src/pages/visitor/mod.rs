@@ -38,6 +38,8 @@ fn pages() -> Router<Gateway> {
         .route("/c/{case}/reopen", post(after::reopen))
         .route("/c/{case}/rate", post(after::rate))
         .route("/c/{case}/contact", post(after::contact))
+        .route("/c/{case}/video", post(after::video))
+        .route("/c/{case}/identity", post(after::identity))
         .route("/c/{case}/copy", get(after::copy))
         .route("/c/{case}/file/{file}", get(file::file))
         .route("/c/{case}/booking", post(after::booking))

@@ -39,7 +39,8 @@ pub async fn send(
     let scripted = headers.get(header::ACCEPT).is_some_and(|kind| kind == "application/json");
     // Browsers send CRLF from a form and LF from a script: the same text is the same.
     let text = written.text.replace("\r\n", "\n");
-    let request = PostMessageRequest { case_id: case.to_string(), client_id: written.client_id, text: text.clone(), ..PostMessageRequest::default() };
+    let request =
+        PostMessageRequest { case_id: case.to_string(), client_id: written.client_id, text: text.clone(), ..PostMessageRequest::default() };
     let posted = match calls.conversations().post_message(request).await {
         Ok(posted) => posted.into_inner(),
         Err(status) if scripted => return Err(status.into()),
@@ -51,7 +52,7 @@ pub async fn send(
                 _ => page.say("send-failed"),
             };
             // What was written stays where it was written.
-            let shown = chat::shown(&page, &visitor, case, None, text, error.to_string()).await?;
+            let shown = chat::shown(&page, &visitor, case, chat::From::default(), text, error.to_string()).await?;
             return Ok((StatusCode::SERVICE_UNAVAILABLE, shown).into_response());
         }
     };
