@@ -183,9 +183,10 @@
   let kind = state.firstElementChild?.dataset.kind;
 
   const near = () => innerHeight + scrollY > document.documentElement.scrollHeight - 400;
-  log.addEventListener("samtal:message", () => {
+  log.addEventListener("samtal:message", (event) => {
     for (const one of log.querySelectorAll("[data-client]")) arrived(one.dataset.client);
-    typing.textContent = "";
+    // A line of Samtal's own ends nobody's writing.
+    if (event.detail.includes('class="bubble theirs"')) typing.textContent = "";
     if (near()) (form ?? log).scrollIntoView({ block: "end" });
   });
   log.addEventListener("samtal:typing", () => {

@@ -185,6 +185,10 @@ fn place_of(page: &Page, place: &GetPositionResponse, door: &EntryPoint) -> Stan
         let text = if when.is_empty() { plain("state-shut-text") } else { page.say("state-shut-until").with("when", when).to_string() };
         return Standing { kind: "waiting", title: plain("state-shut"), text };
     }
+    if door.expected_wait.is_some_and(|wait| !wait.staffed) {
+        // Nobody is put into an empty waiting room.
+        return Standing { kind: "waiting", title: plain("state-unstaffed"), text: plain("state-unstaffed-text") };
+    }
     let wait = if place.wait_known {
         let minutes = |seconds: u32| seconds.div_ceil(60).max(1);
         page.say("state-wait").with("from", minutes(place.min_wait_seconds)).with("to", minutes(place.max_wait_seconds)).to_string()
@@ -314,8 +318,8 @@ pub async fn state(page: Page, visitor: Visitor, Path(id): Path<Id>, Query(asked
     let calls = visitor.calls(id)?;
     // Whoever waits asks again and again: their place alone is no look at the case, and leaves no row in its log.
     if !asked.waits.is_empty() {
-        let place = calls.routing().get_position(GetPositionRequest { case_id: id.to_string() }).await?.into_inner();
-        if place.waiting {
+        let place = calls.routing().get_position(GetPositionRequest { case_id: id.to_string() }).await.map(tonic::Response::into_inner);
+        if let Some(place) = place.ok().filter(|place| place.waiting) {
             let door = entry::door(&page, &asked.waits).await?;
             return page.show(&place_of(&page, &place, &door));
         }

@@ -36,7 +36,13 @@ pub async fn entry(page: Page, visitor: Visitor, Path(id): Path<String>) -> Resu
 }
 
 fn wait(page: &Page, door: &EntryPoint) -> String {
-    let Some(wait) = door.expected_wait.filter(|wait| door.open && wait.known) else { return String::new() };
+    let Some(wait) = door.expected_wait.filter(|_| door.open) else { return String::new() };
+    if !wait.staffed {
+        return page.say("entry-unstaffed").to_string();
+    }
+    if !wait.known {
+        return String::new();
+    }
     if wait.max_seconds == 0 {
         return page.say("entry-wait-none").to_string();
     }
