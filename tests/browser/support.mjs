@@ -31,7 +31,8 @@ export class Suite {
     const args = ['up', '--demo', '--data', join(this.data, 'data'), '--http', this.http, '--grpc', this.grpc, ...(this.options.args ?? [])];
     // It ends with this process, however that one ends.
     // Our own variables are no settings of it.
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SAMTAL_')));
+    const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SAMTAL_'));
+    const env = { ...Object.fromEntries(own), ...this.options.env };
     this.process = spawn('setpriv', ['--pdeathsig', 'KILL', need('SAMTAL_BINARY'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
     const said = [];
@@ -77,7 +78,7 @@ export async function person(browser, suite, options = {}) {
   context.setDefaultTimeout(10_000);
   context.complaints = [];
   context.on('weberror', (error) => context.complaints.push(String(error.error())));
-  context.on('console', (message) => message.type() === 'error' && context.complaints.push(message.text()));
+  context.on('console', (message) => message.type() === 'error' && context.complaints.push(`${message.text()} ${message.location().url}`));
   const home = new URL(suite.base).origin;
   context.on('request', (request) => {
     const url = new URL(request.url());
@@ -90,6 +91,8 @@ export async function person(browser, suite, options = {}) {
 export async function accessible(page, what) {
   // By the debugging protocol, since the pages' own policy lets no foreign script in.
   await page.evaluate(axeSource);
+  // What is still fading in has not its colours yet.
+  await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))));
   const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }));
   const told = found.violations.flatMap((violation) =>
     violation.nodes.map((node) => `${violation.id}: ${node.html}\n  ${node.failureSummary.replaceAll('\n', '\n  ')}`),

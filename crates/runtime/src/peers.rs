@@ -81,6 +81,15 @@ impl Peers {
             .ok_or_else(|| Error::invalid(format!("peers.{service}"), "is not set; say where that service answers"))
     }
 
+    /// A token by which `me` says who it is; it holds for minutes.
+    pub fn token(&self, me: &str) -> String {
+        self.secret.service_token(me, self.clock.now() + TOKEN_LIFE)
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The channel to `service`, on behalf of `me`.
     pub fn channel(&self, me: &'static str, service: &str) -> Result<Peer> {
         Ok(InterceptedService::new(self.plain(service)?, Introduce { me, secret: self.secret.clone(), clock: self.clock.clone() }))

@@ -17,6 +17,11 @@ const STYLES: [&str; 4] = ["css/tokens.css", "css/base.css", "css/components.css
 /// Where assets are.
 pub const PATH: &str = "/assets/";
 
+/// A file of `assets/js/` as it is, for an address that has no hash.
+pub fn source(name: &str) -> Bytes {
+    Files::get(&format!("js/{name}")).map(|file| file.data.to_vec().into()).unwrap_or_default()
+}
+
 struct Asset {
     content: Bytes,
     kind: &'static str,

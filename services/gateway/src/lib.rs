@@ -17,6 +17,7 @@ pub mod web;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use auth::Secret;
@@ -105,8 +106,9 @@ impl Gateway {
         &self.0.assets
     }
 
-    pub fn jar(&self) -> Jar {
-        Jar { https: self.settings().public_url.starts_with("https://") }
+    /// How cookies are written for a page at this path.
+    pub fn jar(&self, path: &str) -> Jar {
+        Jar { https: self.settings().public_url.starts_with("https://"), framed: path.starts_with(web::security::WIDGET) }
     }
 
     /// All pages, behind all that they share.
@@ -116,6 +118,7 @@ impl Gateway {
             .merge(pages::routes())
             .merge(sign_in::routes())
             .merge(live::routes())
+            .nest("/w", live::routes())
             .route("/assets/{name}", get(asset))
             .fallback(|| async { Problem::not_found() })
             .method_not_allowed_fallback(|| async { Problem::method() })
@@ -136,7 +139,7 @@ async fn asset(State(gateway): State<Gateway>, Path(name): Path<String>) -> axum
 /// Serves the pages until the gateway's shutdown.
 pub async fn serve(gateway: Gateway, listener: TcpListener) -> Result<()> {
     let shutdown = gateway.shutdown().clone();
-    axum::serve(listener, gateway.router())
+    axum::serve(listener, gateway.router().into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await
         .map_err(|error| Error::unavailable(format!("the pages cannot be served: {error}")))

@@ -1,6 +1,8 @@
 //! The services, as one browser's request sees them: with the caller's own token, a deadline on each call, and the position
-//! of the last change carried along, so that who has just written reads what they wrote.
+//! of the last change carried along, so that who has just written reads what they wrote. For somebody without a token the pages say
+//! at which address they are, since limits count by it.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -11,6 +13,7 @@ use proto::access::access_service_client::AccessServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
+use proto::intake::file_service_client::FileServiceClient;
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::notifications::notification_service_client::NotificationServiceClient;
 use proto::routing::routing_service_client::RoutingServiceClient;
@@ -52,12 +55,27 @@ impl Services {
         })
     }
 
-    /// Calls as whoever bears `token`; None: as nobody. `after`: the position of a change made by an earlier request.
-    pub fn with(&self, token: Option<&str>, after: Option<&str>) -> Calls {
+    /// Calls as whoever bears `token`. `after`: the position of a change made by an earlier request.
+    pub fn with(&self, token: &str, after: Option<&str>) -> Calls {
+        self.calls(Some(token), None, after)
+    }
+
+    /// Calls as somebody without a token at this address; None: nobody knows where they are.
+    pub fn nobody(&self, address: Option<IpAddr>, after: Option<&str>) -> Calls {
+        // The address is believed from the pages themselves only.
+        self.calls(address.map(|_| self.peers.token("gateway")).as_deref(), address, after)
+    }
+
+    fn calls(&self, token: Option<&str>, address: Option<IpAddr>, after: Option<&str>) -> Calls {
         // What is no header value is no token, and is refused as such by the services.
         let bearer = token.map(|token| HeaderValue::try_from(format!("Bearer {token}")).unwrap_or(HeaderValue::from_static("Bearer -")));
+        let address = address.and_then(|address| HeaderValue::try_from(address.to_string()).ok());
         let after = after.and_then(|after| HeaderValue::try_from(after).ok());
-        Calls { services: self.clone(), carried: Carried { bearer, after: Arc::new(Mutex::new(after)) } }
+        Calls { services: self.clone(), carried: Carried { bearer, address, after: Arc::new(Mutex::new(after)) } }
+    }
+
+    pub fn clock(&self) -> &kernel::Clock {
+        self.peers.clock()
     }
 
     /// Calls as the pages themselves: for signing somebody in, and for nothing that concerns a case.
@@ -85,6 +103,10 @@ impl Calls {
 
     pub fn conversations(&self) -> ConversationServiceClient<Call> {
         ConversationServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
+    }
+
+    pub fn files(&self) -> FileServiceClient<Call> {
+        FileServiceClient::new(self.to(&self.services.intake))
     }
 
     pub fn access(&self) -> AccessServiceClient<Call> {
@@ -126,6 +148,8 @@ impl Calls {
 #[derive(Clone)]
 struct Carried {
     bearer: Option<HeaderValue>,
+    /// Whose limits count, if nobody's token goes along.
+    address: Option<HeaderValue>,
     after: Arc<Mutex<Option<HeaderValue>>>,
 }
 
@@ -149,6 +173,9 @@ impl Service<http::Request<Body>> for Call {
         let headers = request.headers_mut();
         if let Some(bearer) = &self.carried.bearer {
             headers.insert("authorization", bearer.clone());
+        }
+        if let Some(address) = &self.carried.address {
+            headers.insert(rpc::whence::VISITOR_ADDRESS, address.clone());
         }
         headers.insert("grpc-timeout", DEADLINE);
         let after = self.carried.after.lock().unwrap_or_else(PoisonError::into_inner).clone();

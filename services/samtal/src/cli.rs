@@ -255,7 +255,7 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
         peers: config.peers.clone(),
         grpc,
         http: Some(http),
-        pages: gateway::Settings { demo, ..config.pages.clone() },
+        pages: gateway::Settings { demo, mail: !config.smtp.is_empty(), ..config.pages.clone() },
     };
     let suite = start(parts, &SERVICES).await?;
     let grpc = suite.grpc;
@@ -312,7 +312,7 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
         reflection: config.reflection,
         replica: Some(replica.unwrap_or_else(|| Id::new(clock.now()).to_string())),
         peers: config.peers.clone(),
-        pages: gateway::Settings { demo: config.demo, ..config.pages.clone() },
+        pages: gateway::Settings { demo: config.demo, mail: !config.smtp.is_empty(), ..config.pages.clone() },
         grpc,
         http: None,
     };

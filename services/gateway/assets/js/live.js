@@ -3,6 +3,8 @@
 (() => {
   "use strict";
   const FOR_GOOD = ["signed-out", "gone"];
+  // A living stream beats every 15 s. A line that went silent, as on a phone that slept, says nothing of its own accord.
+  const SILENCE = 40000;
 
   class Live {
     constructor(element) {
@@ -17,7 +19,8 @@
       try {
         const body = new URLSearchParams({ form_token: document.querySelector("input[name=form_token]").value, audience, stream: live });
         if (id) body.set("case", id);
-        const answer = await fetch("/live/ticket", { method: "POST", body });
+        // Inside another site's frame everything lies below /w.
+        const answer = await fetch(`${live.startsWith("/w/") ? "/w" : ""}/live/ticket`, { method: "POST", body });
         if (answer.status === 401 || answer.status === 404) return this.tell("end", answer.status === 401 ? "signed-out" : "gone");
         if (!answer.ok) throw new Error(answer.status);
         const { ticket } = await answer.json();
@@ -29,12 +32,27 @@
 
     listen(source) {
       let over = false;
+      const cut = () => {
+        clearTimeout(this.silence);
+        source.close();
+        if (!over) this.again();
+        over = true;
+      };
+      const heard = () => {
+        clearTimeout(this.silence);
+        this.silence = setTimeout(cut, SILENCE);
+      };
+      heard();
+      source.addEventListener("beat", heard);
+      this.cut = cut;
       for (const event of ["message", "typing", "case", "caught-up", "offered", "offer-ended", "end"]) {
         source.addEventListener(event, (one) => {
           this.wait = 500;
+          heard();
           if (event === "message") this.show(one);
           if (event === "end") {
             over = true;
+            clearTimeout(this.silence);
             source.close();
             if (!FOR_GOOD.includes(one.data)) this.again();
           }
@@ -42,11 +60,7 @@
         });
       }
       // A ticket opens one stream: whoever is cut off asks for another.
-      source.onerror = () => {
-        source.close();
-        if (!over) this.again();
-        over = true;
-      };
+      source.onerror = cut;
     }
 
     again() {
@@ -59,7 +73,11 @@
       const seq = Number(event.lastEventId);
       if (seq <= this.after) return;
       this.after = seq;
-      if (!document.getElementById(`m-${seq}`)) this.element.insertAdjacentHTML("beforeend", event.data);
+      if (document.getElementById(`m-${seq}`)) return;
+      // An answer to a post may have shown a later one already.
+      const next = [...this.element.children].find((item) => Number(item.id.slice(2)) > seq);
+      if (next) next.insertAdjacentHTML("beforebegin", event.data);
+      else this.element.insertAdjacentHTML("beforeend", event.data);
     }
 
     tell(event, detail) {

@@ -1,5 +1,3 @@
-start-title = Talk to care and support near you
-start-text = Open the link from your clinic to begin a conversation.
 door-title = Try Samtal
 door-text = Open two windows: be a visitor in one and staff in the other.
 door-visitor = As a visitor

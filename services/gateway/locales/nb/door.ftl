@@ -1,5 +1,3 @@
-start-title = Snakk med helse- og støttetjenester nær deg
-start-text = Åpne lenken fra klinikken din for å starte en samtale.
 door-title = Prøv Samtal
 door-text = Åpne to vinduer: vær besøkende i det ene og ansatt i det andre.
 door-visitor = Som besøkende

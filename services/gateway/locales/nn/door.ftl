@@ -1,5 +1,3 @@
-start-title = Snakk med helse- og støttetenester nær deg
-start-text = Opne lenkja frå klinikken din for å starte ein samtale.
 door-title = Prøv Samtal
 door-text = Opne to vindauge: ver besøkjande i det eine og tilsett i det andre.
 door-visitor = Som besøkjande

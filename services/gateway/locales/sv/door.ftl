@@ -1,5 +1,3 @@
-start-title = Prata med vården och stödet nära dig
-start-text = Öppna länken från din mottagning för att börja ett samtal.
 door-title = Prova Samtal
 door-text = Öppna två fönster: var besökare i det ena och personal i det andra.
 door-visitor = Som besökare

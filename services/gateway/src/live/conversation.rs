@@ -33,7 +33,7 @@ pub async fn open(
 ) -> Result<Response, Problem> {
     let worth = redeem(&gateway, &opening.ticket, &visit.path).await?;
     let request = SubscribeRequest { case_id: case.to_string(), after_seq: opening.after(&headers) };
-    let calls = gateway.services().with(Some(&worth.token), None);
+    let calls = gateway.services().with(&worth.token, None);
     let events = calls.conversations().subscribe(request).await?.into_inner();
     let page = Page::new(&gateway, Visit { language: worth.language(), ..visit });
     let audience = worth.audience;
@@ -58,7 +58,10 @@ fn frame(page: &Page, audience: Audience, event: SubscribeResponse) -> (Option<F
     let frame = match event.event {
         Some(Event::Message(message)) => {
             let mine = is_mine(audience, message.sender_kind());
-            let html = Bubble { page, message: &message, mine }.render();
+            let html = match audience {
+                Audience::Visitor => crate::pages::visitor::bubble(page, &message),
+                Audience::Staff => Bubble { page, message: &message, mine }.render(),
+            };
             html.ok().map(|html| Frame { event: "message", id: Some(message.seq), data: html })
         }
         Some(Event::Typing(typing)) if is_mine(audience, typing.sender_kind()) => None,

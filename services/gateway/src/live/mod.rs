@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use crate::Gateway;
 
-/// A silent stream says so often that it is still there.
+/// A silent stream says so often that it is still there: a page that hears nothing knows that the line is dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub fn routes() -> Router<Gateway> {
@@ -87,5 +87,6 @@ fn respond(gateway: &Gateway, frames: impl Stream<Item = Frame> + Send + 'static
     let events = events.take_until(async move { shutdown.cancelled().await });
     // No proxy may keep events back.
     let headers = [(header::HeaderName::from_static("x-accel-buffering"), "no"), (header::CACHE_CONTROL, "no-store, no-transform")];
-    (headers, Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT))).into_response()
+    (headers, Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).event(Event::default().event("beat").data(""))))
+        .into_response()
 }

@@ -18,7 +18,7 @@ pub async fn open(
     axum::Extension(visit): axum::Extension<Visit>,
 ) -> Result<Response, Problem> {
     let worth = redeem(&gateway, &opening.ticket, &visit.path).await?;
-    let calls = gateway.services().with(Some(&worth.token), None);
+    let calls = gateway.services().with(&worth.token, None);
     let events = calls.routing().watch_offers(WatchOffersRequest {}).await?.into_inner();
     let frames = stream::unfold(Some(events), |events| async {
         let mut events = events?;

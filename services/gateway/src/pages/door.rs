@@ -1,4 +1,4 @@
-//! `/`: in a demo, the ways in; else a word on how one finds one's clinic.
+//! `/`: in a demo, the ways in; else the search for one's clinic.
 
 use askama::Template;
 use axum::Router;
@@ -28,15 +28,9 @@ struct Door {
     leaders: Vec<DemoLogin>,
 }
 
-#[derive(Template)]
-#[template(path = "start.html")]
-struct Start {
-    page: Page,
-}
-
 async fn door(State(gateway): State<Gateway>, page: Page) -> Result<Response, Problem> {
     if !page.demo() {
-        return page.show(&Start { page: page.clone() });
+        return super::visitor::front(page, String::new()).await;
     }
     let request =
         ListEntryPointsRequest { language: page.language().code().to_owned(), page_size: MOST, ..ListEntryPointsRequest::default() };

@@ -5,7 +5,7 @@ mod door;
 mod leader;
 mod probes;
 mod staff;
-mod visitor;
+pub mod visitor;
 
 use axum::Router;
 

@@ -61,7 +61,8 @@ async fn every_answer_carries_the_headers() {
 #[tokio::test]
 async fn only_the_named_sites_frame_only_the_widget() {
     let framer = "https://www.example.org".to_owned();
-    let gateway = gateway(Settings { public_url: "https://chat.example.org".into(), frame_ancestors: vec![framer.clone()], demo: false });
+    let gateway =
+        gateway(Settings { public_url: "https://chat.example.org".into(), frame_ancestors: vec![framer.clone()], ..Settings::default() });
     let policy = async |path: &str| page(&gateway, path).await.0.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
     assert!(policy("/w/door").await.ends_with(&format!("frame-ancestors {framer}")));
     assert!(policy("/").await.ends_with("frame-ancestors 'none'"));
@@ -123,6 +124,12 @@ async fn the_language_is_chosen_and_kept() {
     assert_eq!(language("/design", "cookie", "samtal-language=nb").await, ("nb".to_owned(), false));
     assert_eq!(language("/design", "accept-language", "de, en;q=0.5").await, ("en".to_owned(), false));
     assert_eq!(language("/design?lang=xx", "accept-language", "de").await, ("sv".to_owned(), false));
+}
+
+#[tokio::test]
+async fn another_language_keeps_the_rest_of_the_address() {
+    let (_, html) = page(&demo(), "/design?s=abc&lang=nb&q=1").await;
+    assert!(html.contains("href=\"?s=abc&#38;q=1&#38;lang=en\""), "{html}");
 }
 
 #[tokio::test]

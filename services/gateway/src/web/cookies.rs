@@ -44,11 +44,13 @@ pub struct Jar {
     /// The pages are reached by https. Otherwise, on loopback only, names go without `__Host-` and cookies without `Secure`:
     /// not every browser keeps a secure cookie of `http://127.0.0.1`.
     pub https: bool,
+    /// For a page inside another site's: browsers send it only cookies that say so, kept apart for each such site (CHIPS).
+    pub framed: bool,
 }
 
 impl Jar {
     pub fn name(self, cookie: Cookie) -> String {
-        format!("{}{}", if self.https { "__Host-" } else { "" }, cookie.base())
+        format!("{}{}{}", if self.https { "__Host-" } else { "" }, cookie.base(), if self.framed { "-framed" } else { "" })
     }
 
     /// The cookie's value, if the browser sent one.
@@ -70,8 +72,12 @@ impl Jar {
         if !value.bytes().all(fits) {
             return None;
         }
-        let secure = if self.https { "; Secure" } else { "" };
-        let text = format!("{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite={}{secure}", self.name(cookie), cookie.same_site());
+        let reach = match (self.framed, self.https) {
+            (true, _) => "None; Secure; Partitioned".to_owned(),
+            (false, true) => format!("{}; Secure", cookie.same_site()),
+            (false, false) => cookie.same_site().to_owned(),
+        };
+        let text = format!("{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite={reach}", self.name(cookie));
         HeaderValue::try_from(text).ok()
     }
 }
@@ -82,13 +88,15 @@ mod tests {
 
     #[test]
     fn cookies_are_host_bound_secure_and_out_of_scripts_reach() {
-        let jar = Jar { https: true };
+        let jar = Jar { https: true, framed: false };
         let written = jar.write(Cookie::Staff, "abc-_9", 60).unwrap();
         assert_eq!(written, "__Host-samtal-staff=abc-_9; Path=/; Max-Age=60; HttpOnly; SameSite=Strict; Secure");
         assert_eq!(jar.write(Cookie::Staff, "a; Domain=evil", 60), None);
+        let framed = Jar { https: true, framed: true }.write(Cookie::Visitor, "a", 60).unwrap();
+        assert_eq!(framed, "__Host-samtal-visitor-framed=a; Path=/; Max-Age=60; HttpOnly; SameSite=None; Secure; Partitioned");
         let sent = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static("a=b; __Host-samtal-staff=abc; samtal-staff=no"))]);
         assert_eq!(jar.read(&sent, Cookie::Staff).as_deref(), Some("abc"));
-        assert_eq!(Jar { https: false }.read(&sent, Cookie::Staff).as_deref(), Some("no"));
+        assert_eq!(Jar { https: false, framed: false }.read(&sent, Cookie::Staff).as_deref(), Some("no"));
         assert_eq!(jar.read(&sent, Cookie::Form), None);
     }
 }

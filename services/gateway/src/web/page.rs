@@ -67,6 +67,25 @@ impl Page {
         zoned.map(|time| time.strftime("%H:%M").to_string()).unwrap_or_default()
     }
 
+    /// Where these pages begin: empty, or `/w` inside another site's frame.
+    pub fn base(&self) -> &'static str {
+        if self.framed() { "/w" } else { "" }
+    }
+
+    /// Whether the page is shown inside another site's.
+    pub fn framed(&self) -> bool {
+        self.visit.path.starts_with(crate::web::security::WIDGET)
+    }
+
+    /// Where the button that leaves at once leads.
+    pub fn leave_to(&self) -> &str {
+        self.gateway.settings().leave_to()
+    }
+
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
     pub fn path(&self) -> &str {
         &self.visit.path
     }
@@ -78,7 +97,14 @@ impl Page {
 
     /// Calls as nobody, for what everybody may see.
     pub fn calls(&self) -> Calls {
-        self.gateway.services().with(None, self.visit.after.as_deref())
+        self.gateway.services().nobody(self.visit.address, self.visit.after.as_deref())
+    }
+
+    /// This page's address in another language, with all else that its address says.
+    pub fn in_language(&self, language: &Language) -> String {
+        let others = self.visit.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("lang="));
+        let kept: String = others.map(|pair| format!("{pair}&")).collect();
+        format!("?{kept}lang={}", language.code())
     }
 
     /// The languages to choose from, each with its own name; true for the one in use.
@@ -101,7 +127,7 @@ impl Page {
     /// After a form was taken: leads to `to` (a path of ours), where the next page sees what `calls` changed.
     pub fn then(&self, to: &str, calls: &Calls) -> Response {
         let mut response = Redirect::to(to).into_response();
-        let position = calls.position().and_then(|position| self.gateway.jar().write(Cookie::After, &position, AFTER_LIFE));
+        let position = calls.position().and_then(|position| self.gateway.jar(&self.visit.path).write(Cookie::After, &position, AFTER_LIFE));
         if let Some(cookie) = position {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

@@ -12,7 +12,7 @@ use crate::web::Problem;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors ";
 /// Pages below here may be framed by the sites that the settings name.
-const WIDGET: &str = "/w/";
+pub const WIDGET: &str = "/w/";
 
 /// `same-origin` and not `no-referrer`: with that one a browser posts forms with `Origin: null`.
 const FIXED: [(HeaderName, &str); 6] = [
@@ -35,9 +35,10 @@ pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next)
     let policy = HeaderValue::try_from(format!("{POLICY}{ancestors}")).unwrap_or(HeaderValue::from_static("default-src 'none'"));
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     for (name, value) in FIXED {
-        headers.insert(name, HeaderValue::from_static(value));
+        // Which other sites may read an answer, its own handler says.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if gateway.jar().https {
+    if gateway.jar(&path).https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -9,7 +9,7 @@ use proto::access::{KeepSessionRequest, PrincipalKind, RevokeTokenRequest};
 
 use crate::Gateway;
 use crate::services::Calls;
-use crate::web::cookies::Cookie;
+use crate::web::cookies::{Cookie, Jar};
 use crate::web::{Problem, Visit};
 
 /// Seconds of staff's cookie: no session lasts longer.
@@ -56,7 +56,7 @@ impl FromRequestParts<Gateway> for Staff {
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
         let StaffToken(token) = StaffToken::from_request_parts(parts, gateway).await?;
         let after = parts.extensions.get::<Visit>().and_then(|visit| visit.after.clone());
-        let calls = gateway.services().with(Some(&token), after.as_deref());
+        let calls = gateway.services().with(&token, after.as_deref());
         let answer = calls.access().keep_session(KeepSessionRequest {}).await;
         let kept = answer.map_err(|status| match status.code() {
             // A token of somebody who is no staff is no session of staff.
@@ -87,32 +87,33 @@ impl FromRequestParts<Gateway> for StaffToken {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
-        gateway.jar().read(&parts.headers, Cookie::Staff).map(Self).ok_or_else(Problem::signed_out)
+        gateway.jar(parts.uri.path()).read(&parts.headers, Cookie::Staff).map(Self).ok_or_else(Problem::signed_out)
     }
 }
 
 /// Gives the browser a staff member's token, or, with an empty one, takes it away.
 pub fn set_staff(gateway: &Gateway, response: &mut Response, token: &str) {
     let life = if token.is_empty() { 0 } else { STAFF_LIFE };
-    set(response, gateway.jar().write(Cookie::Staff, token, life));
+    set(response, gateway.jar("").write(Cookie::Staff, token, life));
 }
 
 /// The cases that this browser's visitor has, newest first. Nobody has asked yet whether the tokens hold.
 #[derive(Clone)]
 pub struct Visitor {
     gateway: Gateway,
+    jar: Jar,
     cases: Vec<(Id, String)>,
     after: Option<String>,
 }
 
 impl Visitor {
-    fn read(gateway: &Gateway, headers: &HeaderMap, after: Option<String>) -> Self {
-        let value = gateway.jar().read(headers, Cookie::Visitor).unwrap_or_default();
+    fn read(gateway: &Gateway, jar: Jar, headers: &HeaderMap, after: Option<String>) -> Self {
+        let value = jar.read(headers, Cookie::Visitor).unwrap_or_default();
         let one = |pair: &str| {
             let (case, token) = pair.split_once('~')?;
             Some((Id::parse("case_id", case).ok()?, token.to_owned()))
         };
-        Self { gateway: gateway.clone(), cases: value.split('.').filter_map(one).take(MAX_CASES).collect(), after }
+        Self { gateway: gateway.clone(), jar, cases: value.split('.').filter_map(one).take(MAX_CASES).collect(), after }
     }
 
     pub fn cases(&self) -> impl Iterator<Item = Id> {
@@ -126,7 +127,7 @@ impl Visitor {
 
     /// Calls about this case.
     pub fn calls(&self, case: Id) -> Result<Calls, Problem> {
-        Ok(self.gateway.services().with(Some(self.token(case)?), self.after.as_deref()))
+        Ok(self.gateway.services().with(self.token(case)?, self.after.as_deref()))
     }
 
     /// Adds a case that was just opened or found again.
@@ -145,7 +146,7 @@ impl Visitor {
     pub fn keep(&self, response: &mut Response) {
         let value: Vec<String> = self.cases.iter().map(|(case, token)| format!("{case}~{token}")).collect();
         let life = if value.is_empty() { 0 } else { VISITOR_LIFE };
-        set(response, self.gateway.jar().write(Cookie::Visitor, &value.join("."), life));
+        set(response, self.jar.write(Cookie::Visitor, &value.join("."), life));
     }
 }
 
@@ -153,8 +154,8 @@ impl FromRequestParts<Gateway> for Visitor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
-        let after = parts.extensions.get::<Visit>().and_then(|visit| visit.after.clone());
-        Ok(Self::read(gateway, &parts.headers, after))
+        let visit = parts.extensions.get::<Visit>().ok_or_else(Problem::internal)?;
+        Ok(Self::read(gateway, gateway.jar(&visit.path), &parts.headers, visit.after.clone()))
     }
 }
 

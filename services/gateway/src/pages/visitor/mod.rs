@@ -1,9 +1,49 @@
-//! Pages of visitors.
+//! Pages of visitors: the door, what is asked before, the conversation, and the way back. All of them again below `/w`, where other
+//! sites may frame them.
+
+mod after;
+mod back;
+mod chat;
+mod entry;
+mod file;
+mod find;
+mod leave;
+mod line;
+mod send;
+mod start;
+mod widget;
+mod words;
 
 use axum::Router;
+use axum::routing::{get, post};
 
 use crate::Gateway;
+pub use chat::bubble;
+pub use find::front;
 
 pub fn routes() -> Router<Gateway> {
+    Router::new().merge(pages()).nest("/w", pages()).merge(widget::routes())
+}
+
+fn pages() -> Router<Gateway> {
     Router::new()
+        .route("/find", get(find::find))
+        .route("/e/{entry_point}", get(entry::entry))
+        .route("/e/{entry_point}/start", get(start::ask).post(start::answer))
+        .route("/c/{case}", get(chat::chat).post(send::send))
+        .route("/c/{case}/welcome", get(chat::welcome))
+        .route("/c/{case}/state", get(chat::state))
+        .route("/c/{case}/typing", post(send::typing))
+        .route("/c/{case}/close", post(after::close))
+        .route("/c/{case}/reopen", post(after::reopen))
+        .route("/c/{case}/rate", post(after::rate))
+        .route("/c/{case}/contact", post(after::contact))
+        .route("/c/{case}/video", post(after::video))
+        .route("/c/{case}/identity", post(after::identity))
+        .route("/c/{case}/copy", get(after::copy))
+        .route("/c/{case}/file/{file}", get(file::file))
+        .route("/c/{case}/booking", post(after::booking))
+        .route("/c/{case}/booking/{booking}", get(after::calendar))
+        .route("/return", get(back::ask).post(back::resume))
+        .route("/leave", get(leave::leave))
 }

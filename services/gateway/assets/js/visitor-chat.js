@@ -1,0 +1,224 @@
+// A visitor's conversation. What is written stands in an outbox until the services have said that they have it: each message is
+// sending, failed or sent, and keeps its id however often it is sent, so that it arrives once. The outbox and what is being
+// written survive a reload (sessionStorage, this tab only). Without this script the page's form does the same, one page at a time.
+(() => {
+  "use strict";
+  const log = document.querySelector("[data-live]");
+  const form = document.querySelector(".composer");
+  const outbox = document.getElementById("outbox");
+  const away = document.getElementById("away");
+  const state = document.getElementById("state");
+  const typing = document.getElementById("typing");
+  const safety = document.getElementById("safety");
+  const base = location.pathname.replace(/\/+$/, "");
+  const key = `samtal-${log.dataset.case}`;
+  const token = () => document.querySelector("input[name=form_token]").value;
+
+  const store = {
+    get(name) {
+      try { return JSON.parse(sessionStorage.getItem(`${key}-${name}`)); } catch { return null; }
+    },
+    set(name, value) {
+      try {
+        if (value === null || value.length === 0) sessionStorage.removeItem(`${key}-${name}`);
+        else sessionStorage.setItem(`${key}-${name}`, JSON.stringify(value));
+      } catch { /* a browser that keeps nothing */ }
+    },
+  };
+  const id = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+  // --- what is on its way -------------------------------------------------------------------------------------------
+  /** {client, text, state: "sending" | "failed"} in the order of writing. */
+  const waiting = (store.get("outbox") ?? []).map((one) => ({ ...one, state: "sending" }));
+  let busy = false;
+  let wait = 1000;
+  let timer = 0;
+
+  function keep() {
+    store.set("outbox", waiting.map(({ client, text }) => ({ client, text })));
+    draw();
+  }
+
+  function draw() {
+    outbox.hidden = waiting.length === 0;
+    const known = new Map([...outbox.children].map((item) => [item.dataset.client, item]));
+    for (const one of waiting) {
+      const item = known.get(one.client) ?? made(one);
+      known.delete(one.client);
+      if (item.dataset.state !== one.state) {
+        item.dataset.state = one.state;
+        item.className = `bubble mine ${one.state}`;
+        item.querySelector(".state").textContent = outbox.dataset[one.state];
+        item.querySelector("button")?.remove();
+        if (one.state === "failed") {
+          const again = Object.assign(document.createElement("button"), { type: "button", className: "button quiet", textContent: outbox.dataset.retry });
+          again.addEventListener("click", () => flush());
+          item.append(again);
+        }
+      }
+      if (!item.isConnected) outbox.append(item);
+    }
+    for (const gone of known.values()) gone.remove();
+  }
+
+  function made(one) {
+    const item = document.createElement("li");
+    item.dataset.client = one.client;
+    for (const [name, text] of [["who", outbox.dataset.me], ["text", one.text], ["state", ""]]) {
+      item.append(Object.assign(document.createElement("p"), { className: name, textContent: text }));
+    }
+    return item;
+  }
+
+  /** It is in the log: whoever told so first. */
+  function arrived(client) {
+    const at = waiting.findIndex((one) => one.client === client);
+    if (at < 0) return;
+    waiting.splice(at, 1);
+    keep();
+  }
+
+  async function flush() {
+    clearTimeout(timer);
+    if (busy) return;
+    busy = true;
+    for (const one of waiting) one.state = "sending";
+    keep();
+    while (waiting.length > 0) {
+      const one = waiting[0];
+      const verdict = await send(one);
+      if (verdict === "sent") {
+        wait = 1000;
+        arrived(one.client);
+        continue;
+      }
+      for (const each of waiting) each.state = "failed";
+      keep();
+      if (verdict === "later") {
+        timer = setTimeout(flush, wait);
+        wait = Math.min(wait * 2, 30000);
+      }
+      break;
+    }
+    busy = false;
+  }
+
+  async function send({ client, text }) {
+    try {
+      const answer = await fetch(base, {
+        method: "POST",
+        headers: { accept: "application/json" },
+        body: new URLSearchParams({ form_token: token(), client_id: client, text }),
+        signal: AbortSignal.timeout(12000),
+      });
+      if (answer.ok) {
+        const { seq, html, safety: notice } = await answer.json();
+        show(seq, html);
+        if (notice) warn(notice);
+        return "sent";
+      }
+      if (answer.status === 403 && (await renewed())) return "later";
+      if (answer.status === 409) refresh();
+      return answer.status >= 500 || answer.status === 429 ? "later" : "never";
+    } catch {
+      return "later";
+    }
+  }
+
+  /** Form tokens end; a fresh page has a fresh one. */
+  async function renewed() {
+    const page = await (await fetch(base, { signal: AbortSignal.timeout(12000) })).text();
+    const fresh = new DOMParser().parseFromString(page, "text/html").querySelector("input[name=form_token]");
+    if (!fresh) return false;
+    for (const field of document.querySelectorAll("input[name=form_token]")) field.value = fresh.value;
+    return true;
+  }
+
+  /** A message into its place. */
+  function show(seq, html) {
+    if (document.getElementById(`m-${seq}`)) return;
+    const next = [...log.children].find((item) => Number(item.id.slice(2)) > seq);
+    if (next) next.insertAdjacentHTML("beforebegin", html);
+    else log.insertAdjacentHTML("beforeend", html);
+  }
+
+  function warn(html) {
+    if (safety.innerHTML.trim() === html.trim()) return;
+    safety.innerHTML = html;
+    safety.scrollIntoView({ block: "start" });
+  }
+
+  if (form) {
+    const field = form.querySelector("textarea");
+    if (field.value) store.set("draft", field.value);
+    else field.value = store.get("draft") ?? "";
+    // A text that the page's form could not send keeps the id that it was tried with.
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = field.value.trim();
+      if (!text) return field.focus();
+      waiting.push({ client: id(), text, state: "sending" });
+      field.value = "";
+      store.set("draft", null);
+      keep();
+      flush();
+      field.focus();
+    });
+    let told = 0;
+    field.addEventListener("input", () => {
+      store.set("draft", field.value);
+      const now = Date.now();
+      if (now - told < 3000 || !field.value) return;
+      told = now;
+      fetch(`${base}/typing`, { method: "POST", body: new URLSearchParams({ form_token: token() }) }).catch(() => {});
+    });
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+    });
+  }
+  if (waiting.length > 0) flush();
+
+  // --- what comes -----------------------------------------------------------------------------------------------------
+  let fades = 0;
+  let kind = state.firstElementChild?.dataset.kind;
+
+  const near = () => innerHeight + scrollY > document.documentElement.scrollHeight - 400;
+  log.addEventListener("samtal:message", (event) => {
+    for (const one of log.querySelectorAll("[data-client]")) arrived(one.dataset.client);
+    // A line of Samtal's own ends nobody's writing.
+    if (event.detail.includes('class="bubble theirs"')) typing.textContent = "";
+    if (near()) (form ?? log).scrollIntoView({ block: "end" });
+  });
+  log.addEventListener("samtal:typing", () => {
+    typing.textContent = typing.dataset.said;
+    clearTimeout(fades);
+    fades = setTimeout(() => (typing.textContent = ""), 5000);
+  });
+  log.addEventListener("samtal:away", () => (away.hidden = false));
+  log.addEventListener("samtal:caught-up", () => {
+    away.hidden = navigator.onLine;
+    if (waiting.length > 0) flush();
+    refresh();
+  });
+  log.addEventListener("samtal:case", () => refresh());
+  log.addEventListener("samtal:end", (event) => {
+    if (["gone", "signed-out"].includes(event.detail)) location.reload();
+  });
+  addEventListener("offline", () => (away.hidden = false));
+  addEventListener("online", () => flush());
+
+  /** How things stand; a conversation that ended or goes on again is another page. */
+  async function refresh(still = false) {
+    try {
+      const answer = await fetch(`${base}/state${still ? `?waits=${encodeURIComponent(state.dataset.door)}` : ""}`, { signal: AbortSignal.timeout(12000) });
+      if (!answer.ok) return;
+      const html = await answer.text();
+      const now = html.match(/data-kind="(\w+)"/)?.[1];
+      if ((now === "closed") !== (kind === "closed")) return location.reload();
+      kind = now;
+      // Said again only if it is something else.
+      if (state.innerHTML.trim() !== html.trim()) state.innerHTML = html;
+    } catch { /* the next one will do */ }
+  }
+  setInterval(() => kind === "waiting" && !document.hidden && refresh(true), 15000);
+})();

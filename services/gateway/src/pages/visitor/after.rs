@@ -1,0 +1,244 @@
+//! Beside and after the conversation: ending it, opening it again, rating it, booked times, and a mail when an answer waits.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use kernel::Id;
+use proto::intake::{
+    Case, CaseState, CloseCaseRequest, EntryPoint, ExportCaseRequest, IdentityField, Outcome, RateCaseRequest, ReopenCaseRequest,
+    RequestVideoRequest, RevealIdentityRequest,
+};
+use proto::notifications::SetContactRequest;
+use proto::scheduling::{Booking, BookingState, CancelBookingRequest, ConfirmBookingRequest, GetBookingRequest, ListBookingsRequest};
+use serde::Deserialize;
+
+use super::chat;
+use super::{start, words};
+use crate::services::Calls;
+use crate::web::{Form, Page, Problem, Visitor};
+
+/// A time that is offered or booked.
+pub struct Time {
+    pub id: String,
+    pub what: String,
+    pub when: String,
+    pub how: String,
+    /// Offered, not yet booked.
+    pub held: bool,
+    /// Until when it is offered.
+    pub until: String,
+}
+
+/// What can be done beside the conversation.
+pub struct After {
+    pub bookings: Vec<Time>,
+    pub rating: i32,
+    /// Nobody has taken the case yet: to end it is to leave the queue.
+    pub waiting: bool,
+    /// Until when the closed case can be opened again; empty: not any more.
+    pub reopen_until: String,
+    /// A mail can be sent when an answer waits.
+    pub mail: bool,
+    /// A video meeting can be asked for.
+    pub video: bool,
+}
+
+impl After {
+    pub async fn load(page: &Page, calls: &Calls, case: &Case, door: &EntryPoint) -> Self {
+        let now = page.gateway().services().clock().now().secs();
+        let reopen = case.reopen_until.filter(|until| until.seconds > now);
+        let request = ListBookingsRequest { case_id: case.case_id.clone() };
+        // A calendar that does not answer takes nothing from the conversation.
+        let bookings = calls.scheduling().list_bookings(request).await.map(|answer| answer.into_inner().bookings).unwrap_or_default();
+        Self {
+            bookings: bookings.into_iter().filter_map(|booking| time(page, &booking)).collect(),
+            rating: case.rating,
+            reopen_until: words::when(page, reopen.as_ref()),
+            mail: page.gateway().settings().mail,
+            video: door.can_meet_by_video && !case.worker_id.is_empty(),
+            waiting: matches!(case.state(), CaseState::Open | CaseState::Waiting | CaseState::Offered),
+        }
+    }
+}
+
+fn time(page: &Page, booking: &Booking) -> Option<Time> {
+    let slot = booking.slot.as_ref()?;
+    if !matches!(booking.state(), BookingState::Held | BookingState::Confirmed) {
+        return None;
+    }
+    Some(Time {
+        id: booking.booking_id.clone(),
+        what: slot.resource_name.clone(),
+        when: words::when(page, slot.time.as_ref()?.from.as_ref()),
+        how: words::channel(page, slot.channel()),
+        held: booking.state() == BookingState::Held,
+        until: page.time(booking.held_until.as_ref()),
+    })
+}
+
+fn home(page: &Page, case: Id) -> String {
+    format!("{}/c/{case}", page.base())
+}
+
+pub async fn close(page: Page, visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
+    let calls = visitor.calls(case)?;
+    let request = CloseCaseRequest { request_id: start::fresh_id()?, case_id: case.to_string(), outcome: Outcome::Abandoned.into() };
+    calls.cases().close_case(request).await?;
+    Ok(page.then(&home(&page, case), &calls))
+}
+
+pub async fn reopen(page: Page, visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
+    let calls = visitor.calls(case)?;
+    calls.cases().reopen_case(ReopenCaseRequest { request_id: start::fresh_id()?, case_id: case.to_string() }).await?;
+    Ok(page.then(&home(&page, case), &calls))
+}
+
+#[derive(Deserialize)]
+pub struct Rating {
+    rating: i32,
+    #[serde(default)]
+    text: String,
+}
+
+pub async fn rate(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given): Form<Rating>) -> Result<Response, Problem> {
+    let calls = visitor.calls(case)?;
+    let (request_id, case_id) = (start::fresh_id()?, case.to_string());
+    let request = RateCaseRequest { request_id, case_id, rating: given.rating, text: given.text.trim().to_owned() };
+    let rated = calls.cases().rate_case(request).await?.into_inner();
+    // Signs of danger in these words too are answered at once.
+    let Some(notice) = rated.safety else { return Ok(page.then(&home(&page, case), &calls)) };
+    page.show(&Thanks { page: page.clone(), case, safety: chat::Told::new(&notice).html(&page)? })
+}
+
+#[derive(Template)]
+#[template(path = "visitor/thanks.html")]
+struct Thanks {
+    page: Page,
+    case: Id,
+    safety: String,
+}
+
+/// The visitor's own copy of everything, as a file.
+pub async fn copy(visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
+    let request = ExportCaseRequest { case_id: case.to_string() };
+    let copy = visitor.calls(case)?.cases().export_case(request).await?.into_inner();
+    let headers =
+        [(header::CONTENT_TYPE, "application/json; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"samtal.json\"")];
+    Ok((headers, copy.document_json).into_response())
+}
+
+#[derive(Deserialize)]
+pub struct Contact {
+    #[serde(default)]
+    email: String,
+    /// For the next answer only.
+    once: Option<String>,
+}
+
+pub async fn contact(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given): Form<Contact>) -> Result<Response, Problem> {
+    let calls = visitor.calls(case)?;
+    let request = SetContactRequest {
+        request_id: start::fresh_id()?,
+        case_id: case.to_string(),
+        email: given.email.trim().to_owned(),
+        language: page.language().code().to_owned(),
+        once: given.once.is_some(),
+    };
+    match calls.notifications().set_contact(request).await {
+        Ok(_) => Ok(page.then(&format!("{}?done=contact#contact", home(&page, case)), &calls)),
+        Err(status) if status.code() == tonic::Code::InvalidArgument => {
+            Ok(page.then(&format!("{}?wrong=contact#contact", home(&page, case)), &calls))
+        }
+        Err(status) => Err(status.into()),
+    }
+}
+
+pub async fn video(page: Page, visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
+    let calls = visitor.calls(case)?;
+    calls.cases().request_video(RequestVideoRequest { case_id: case.to_string() }).await?;
+    Ok(page.then(&format!("{}#latest", home(&page, case)), &calls))
+}
+
+#[derive(Deserialize)]
+pub struct Told {
+    field: String,
+    #[serde(default)]
+    value: String,
+}
+
+/// The visitor tells a part of who they are; nobody but them decides when.
+pub async fn identity(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given): Form<Told>) -> Result<Response, Problem> {
+    let calls = visitor.calls(case)?;
+    let field = match given.field.as_str() {
+        "name" => IdentityField::Name,
+        "phone" => IdentityField::Phone,
+        "email" => IdentityField::Email,
+        "person-number" => IdentityField::PersonNumber,
+        _ => return Err(Problem::invalid()),
+    };
+    let (request_id, case_id) = (start::fresh_id()?, case.to_string());
+    let request = RevealIdentityRequest { request_id, case_id, field: field.into(), value: given.value.trim().to_owned() };
+    match calls.cases().reveal_identity(request).await {
+        Ok(_) => Ok(page.then(&format!("{}#latest", home(&page, case)), &calls)),
+        Err(status) if status.code() == tonic::Code::InvalidArgument => {
+            Ok(page.then(&format!("{}?wrong=identity#identity", home(&page, case)), &calls))
+        }
+        Err(status) => Err(status.into()),
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Choice {
+    booking: String,
+    /// `yes` books it, anything else gives it up.
+    answer: String,
+}
+
+pub async fn booking(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given): Form<Choice>) -> Result<Response, Problem> {
+    let calls = visitor.calls(case)?;
+    let (request_id, booking_id) = (start::fresh_id()?, given.booking);
+    if given.answer == "yes" {
+        calls.scheduling().confirm_booking(ConfirmBookingRequest { request_id, booking_id, external_ref: String::new() }).await?;
+    } else {
+        calls.scheduling().cancel_booking(CancelBookingRequest { request_id, booking_id }).await?;
+    }
+    Ok(page.then(&format!("{}#bookings", home(&page, case)), &calls))
+}
+
+/// A booked time for the visitor's own calendar (iCalendar). It says when and how, never with whom or why: others may see a calendar.
+pub async fn calendar(page: Page, visitor: Visitor, Path((case, booking)): Path<(Id, String)>) -> Result<Response, Problem> {
+    let calls = visitor.calls(case)?;
+    let booking = calls.scheduling().get_booking(GetBookingRequest { booking_id: booking }).await?.into_inner().booking;
+    let booking = booking.filter(|one| one.case_id == case.to_string()).ok_or_else(Problem::not_found)?;
+    let slot = booking.slot.clone().ok_or_else(Problem::not_found)?;
+    let time = slot.time.ok_or_else(Problem::not_found)?;
+    let how = words::channel(&page, slot.channel());
+    let now = page.gateway().services().clock().now();
+    let text = ics(&booking.booking_id, &page.say("booking-ics").with("how", how).to_string(), now.secs(), [time.from, time.to])?;
+    let headers =
+        [(header::CONTENT_TYPE, "text/calendar; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"samtal.ics\"")];
+    Ok((headers, text).into_response())
+}
+
+fn ics(id: &str, summary: &str, now: i64, [from, to]: [Option<prost_types::Timestamp>; 2]) -> Result<String, Problem> {
+    let utc = |seconds: i64| Timestamp::from_second(seconds).map(|time| time.strftime("%Y%m%dT%H%M%SZ").to_string());
+    let utc = |seconds: Option<i64>| seconds.and_then(|seconds| utc(seconds).ok()).ok_or_else(Problem::not_found);
+    let (now, from, to) = (utc(Some(now))?, utc(from.map(|at| at.seconds))?, utc(to.map(|at| at.seconds))?);
+    let summary = summary.replace('\\', "\\\\").replace(',', "\\,").replace(';', "\\;");
+    let lines = [
+        "BEGIN:VCALENDAR".to_owned(),
+        "VERSION:2.0".to_owned(),
+        "PRODID:-//Samtal//Samtal//EN".to_owned(),
+        "BEGIN:VEVENT".to_owned(),
+        format!("UID:{id}"),
+        format!("DTSTAMP:{now}"),
+        format!("DTSTART:{from}"),
+        format!("DTEND:{to}"),
+        format!("SUMMARY:{summary}"),
+        "END:VEVENT".to_owned(),
+        "END:VCALENDAR".to_owned(),
+    ];
+    Ok(lines.map(|line| line + "\r\n").concat())
+}

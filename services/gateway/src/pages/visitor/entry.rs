@@ -1,0 +1,50 @@
+//! `/e/<door>`: who answers, whether it is open, and what becomes of what one writes.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use proto::intake::{EntryPoint, GetEntryPointRequest};
+
+use super::words;
+use crate::web::{Page, Problem, Visitor};
+
+#[derive(Template)]
+#[template(path = "visitor/entry.html")]
+struct Entry {
+    page: Page,
+    door: EntryPoint,
+    /// Weekdays with their hours.
+    week: Vec<(String, String)>,
+    /// How long one waits now; empty if nobody can say.
+    wait: String,
+    /// A conversation of this browser's that is still here, if there is one.
+    ongoing: Option<String>,
+}
+
+/// The door in the reader's language.
+pub async fn door(page: &Page, id: &str) -> Result<EntryPoint, Problem> {
+    let request = GetEntryPointRequest { entry_point_id: id.to_owned(), language: page.language().code().to_owned() };
+    page.calls().cases().get_entry_point(request).await?.into_inner().entry_point.ok_or_else(Problem::not_found)
+}
+
+pub async fn entry(page: Page, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
+    let door = door(&page, &id).await?;
+    let ongoing = visitor.cases().next().map(|case| case.to_string());
+    let week = door.week.iter().map(|day| (words::weekday(&page, day.weekday), day.spans.join(", "))).collect();
+    let wait = wait(&page, &door);
+    page.show(&Entry { page: page.clone(), week, wait, door, ongoing })
+}
+
+fn wait(page: &Page, door: &EntryPoint) -> String {
+    let Some(wait) = door.expected_wait.filter(|_| door.open) else { return String::new() };
+    if !wait.staffed {
+        return page.say("entry-unstaffed").to_string();
+    }
+    if !wait.known {
+        return String::new();
+    }
+    if wait.max_seconds == 0 {
+        return page.say("entry-wait-none").to_string();
+    }
+    page.say("entry-wait").with("from", wait.min_seconds / 60).with("to", wait.max_seconds.div_ceil(60)).to_string()
+}

@@ -1,0 +1,70 @@
+//! Lines of Samtal's own in a conversation, in a visitor's words.
+
+use proto::intake::{SystemCode, SystemLine};
+
+use crate::web::Page;
+
+/// A line as it is shown.
+#[derive(Default)]
+pub struct Line {
+    pub text: String,
+    /// Somebody one is guided on to, or a meeting: more than a line.
+    pub card: Vec<String>,
+    /// A number to call.
+    pub phone: String,
+    /// An address on the web; nothing but https.
+    pub url: String,
+}
+
+fn param<'a>(line: &'a SystemLine, name: &str) -> &'a str {
+    line.params.get(name).map_or("", String::as_str)
+}
+
+/// `Nurse` or `Siv, nurse`.
+pub fn who(page: &Page, line: &SystemLine) -> String {
+    let profession = match param(line, "profession") {
+        "" => "any",
+        known => known,
+    };
+    let profession = page.say(&format!("profession-{profession}"));
+    match param(line, "first_name") {
+        "" => profession.to_string(),
+        name => page.say("who-named").with("name", name).with("profession", profession).to_string(),
+    }
+}
+
+/// Who answers since this line, if it says so.
+pub fn joined(page: &Page, line: &SystemLine) -> Option<String> {
+    matches!(line.code(), SystemCode::Joined | SystemCode::Transferred).then(|| who(page, line))
+}
+
+pub fn line(page: &Page, line: &SystemLine) -> Line {
+    let says = |key: &str| Line { text: page.say(key).to_string(), ..Line::default() };
+    let mine = param(line, "by") == "visitor";
+    match line.code() {
+        SystemCode::Joined => Line { text: page.say("line-joined").with("who", who(page, line)).to_string(), ..Line::default() },
+        SystemCode::Transferred => Line { text: page.say("line-transferred").with("who", who(page, line)).to_string(), ..Line::default() },
+        SystemCode::WaitingAgain => says("line-waiting-again"),
+        SystemCode::Closed if mine => says("line-closed-me"),
+        SystemCode::Closed => says("line-closed"),
+        SystemCode::Reopened if mine => says("line-reopened-me"),
+        SystemCode::Reopened => says("line-reopened"),
+        SystemCode::RedFlag => says("line-red-flag"),
+        SystemCode::IdentityRevealed => says("line-identity"),
+        SystemCode::Video => Line { url: https(param(line, "url")), ..says("line-video") },
+        SystemCode::Referral => {
+            let parts = ["name", "about", "address"].map(|name| param(line, name).to_owned());
+            let mut card: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            if !param(line, "code").is_empty() {
+                card.push(page.say("line-referral-code").with("code", param(line, "code")).to_string());
+            }
+            Line { card, phone: param(line, "phone").to_owned(), url: https(param(line, "url")), ..says("line-referral") }
+        }
+        SystemCode::Unspecified => Line::default(),
+    }
+}
+
+/// What a description says is an address must be one that can do nothing but be opened.
+fn https(url: &str) -> String {
+    if url.starts_with("https://") { url.to_owned() } else { String::new() }
+}

@@ -1,0 +1,267 @@
+//! `/e/<door>/start`: for whom, why, the protocol's questions one at a time, then the first text. Each step is a form; what was
+//! said so far travels sealed in the address, so that back and reload work and no history shows it.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use kernel::Id;
+use proto::intake::{Answer, EntryPoint, OpenCaseRequest};
+use proto::triage::{NextQuestionRequest, NextQuestionResponse};
+use serde::{Deserialize, Serialize};
+
+use super::chat::Opened;
+use super::{entry, words};
+use crate::Gateway;
+use crate::web::{Form, Page, Problem, Visitor};
+
+const PURPOSE: &str = "before the conversation";
+
+/// What was said so far.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Said {
+    /// [`proto::intake::ForWhom`] as a number.
+    whom: Option<i32>,
+    reason: Option<String>,
+    answers: Vec<(String, String)>,
+}
+
+impl Said {
+    fn seal(&self, gateway: &Gateway) -> Result<String, Problem> {
+        Ok(gateway.secret().seal(PURPOSE, &serde_json::to_vec(self).map_err(|_| Problem::internal())?)?)
+    }
+
+    /// What nobody has sealed was not said.
+    fn open(gateway: &Gateway, sealed: &str) -> Self {
+        gateway.secret().open(PURPOSE, sealed).and_then(|said| serde_json::from_slice(&said).ok()).unwrap_or_default()
+    }
+
+    /// The step before, if there is one.
+    fn before(&self) -> Option<Self> {
+        let mut before = self.clone();
+        if before.answers.pop().is_none() && before.reason.take().is_none() {
+            before.whom.take()?;
+        }
+        Some(before)
+    }
+
+    fn answers(&self) -> Vec<Answer> {
+        let wire = |(question, option): &(String, String)| Answer { question_id: question.clone(), option_id: option.clone() };
+        self.answers.iter().map(wire).collect()
+    }
+}
+
+/// What is asked next.
+enum Step {
+    Whom(Vec<(i32, String)>),
+    /// Those that fit the search, with whether there is more than what is shown.
+    Reason {
+        shown: Vec<(String, String)>,
+        q: String,
+    },
+    Question(NextQuestionResponse),
+    Text {
+        text: String,
+        error: String,
+        request: String,
+    },
+}
+
+#[derive(Template)]
+#[template(path = "visitor/start.html")]
+struct Start {
+    page: Page,
+    door: EntryPoint,
+    step: Step,
+    /// What was said so far, sealed; and the address of the step before.
+    said: String,
+    before: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    s: String,
+    #[serde(default)]
+    q: String,
+}
+
+pub async fn ask(
+    State(gateway): State<Gateway>,
+    page: Page,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let door = entry::door(&page, &id).await?;
+    let said = Said::open(&gateway, &asked.s);
+    let step = next(&page, &door, &said, asked.q).await?;
+    show(&gateway, &page, door, &said, step)
+}
+
+fn show(gateway: &Gateway, page: &Page, door: EntryPoint, said: &Said, step: Step) -> Result<Response, Problem> {
+    let address = format!("{}/e/{}", page.base(), door.entry_point_id);
+    let before = match said.before() {
+        Some(before) => format!("{address}/start?s={}", before.seal(gateway)?),
+        None => address,
+    };
+    let reason = door.contact_reasons.iter().find(|one| Some(&one.contact_reason_id) == said.reason.as_ref());
+    let reason = reason.map(|reason| reason.name.clone()).unwrap_or_default();
+    page.show(&Start { page: page.clone(), step, said: said.seal(gateway)?, before, reason, door })
+}
+
+async fn next(page: &Page, door: &EntryPoint, said: &Said, q: String) -> Result<Step, Problem> {
+    if said.whom.is_none() {
+        // Where one comes for oneself only, nobody is asked.
+        if door.for_whom.len() > 1 {
+            return Ok(Step::Whom(door.for_whom().map(|whom| (whom as i32, words::for_whom(page, whom))).collect()));
+        }
+    }
+    if said.reason.is_none() && !door.contact_reasons.is_empty() {
+        let sought: Vec<String> = q.split_whitespace().map(folded).collect();
+        let fits = |name: &str| sought.iter().all(|word| folded(name).contains(word));
+        let reasons = door.contact_reasons.iter().map(|reason| (reason.contact_reason_id.clone(), reason.name.clone()));
+        return Ok(Step::Reason { shown: reasons.filter(|(_, name)| fits(name)).collect(), q });
+    }
+    let request = NextQuestionRequest {
+        entry_point_id: door.entry_point_id.clone(),
+        contact_reason_id: said.reason.clone().unwrap_or_default(),
+        answers: said.answers(),
+        age: -1,
+        language: page.language().code().to_owned(),
+    };
+    // Who asks questions may be away; a person reads the text all the same.
+    match page.calls().triage().next_question(request).await.map(tonic::Response::into_inner) {
+        Ok(question) if !question.done => Ok(Step::Question(question)),
+        Ok(_) => text(String::new(), String::new()),
+        Err(status) if status.code() == tonic::Code::Unavailable => text(String::new(), String::new()),
+        Err(status) => Err(status.into()),
+    }
+}
+
+fn text(text: String, error: String) -> Result<Step, Problem> {
+    Ok(Step::Text { text, error, request: fresh_id()? })
+}
+
+/// A random UUID.
+pub fn fresh_id() -> Result<String, Problem> {
+    Ok(Id::derived(&[auth::Secret::generate()?.as_bytes()]).to_string())
+}
+
+#[derive(Deserialize)]
+pub struct Given {
+    #[serde(default)]
+    s: String,
+    whom: Option<i32>,
+    reason: Option<String>,
+    question: Option<String>,
+    option: Option<String>,
+    text: Option<String>,
+    #[serde(default)]
+    found_us: String,
+    #[serde(default)]
+    request: String,
+}
+
+pub async fn answer(
+    State(gateway): State<Gateway>,
+    page: Page,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(given): Form<Given>,
+) -> Result<Response, Problem> {
+    let mut said = Said::open(&gateway, &given.s);
+    if let Some(text) = given.text {
+        return open(&gateway, page, visitor, &id, said, text, (given.request, given.found_us)).await;
+    }
+    said.whom = given.whom.or(said.whom);
+    said.reason = given.reason.or(said.reason);
+    if let (Some(question), Some(option)) = (given.question, given.option) {
+        said.answers.retain(|(one, _)| *one != question);
+        said.answers.push((question, option));
+    }
+    let id = entry::door(&page, &id).await?.entry_point_id;
+    Ok(Redirect::to(&format!("{}/e/{id}/start?s={}", page.base(), said.seal(&gateway)?)).into_response())
+}
+
+async fn open(
+    gateway: &Gateway,
+    page: Page,
+    mut visitor: Visitor,
+    id: &str,
+    said: Said,
+    written: String,
+    (request, found_us_id): (String, String),
+) -> Result<Response, Problem> {
+    let door = entry::door(&page, id).await?;
+    let calls = page.calls();
+    let wanted = OpenCaseRequest {
+        request_id: request,
+        entry_point_id: door.entry_point_id.clone(),
+        contact_reason_id: said.reason.clone().unwrap_or_default(),
+        text: written.clone(),
+        for_whom: said.whom.unwrap_or_default(),
+        answers: said.answers(),
+        language: words::answered_in(&page, &door.languages),
+        // The page has said whether it is open; if it closed just now, what was written is not lost.
+        leave_message: true,
+        found_us_id,
+        ..OpenCaseRequest::default()
+    };
+    match calls.cases().open_case(wanted).await {
+        Ok(opened) => {
+            let opened = opened.into_inner();
+            let case = opened.case.ok_or_else(Problem::internal)?;
+            let case = Id::parse("case_id", &case.case_id)?;
+            visitor.add(case, &opened.visitor_token);
+            let told = Opened::new(case, opened.return_phrase, opened.safety).seal(gateway)?;
+            let mut response = page.then(&format!("{}/c/{case}/welcome?s={told}", page.base()), &calls);
+            visitor.keep(&mut response);
+            Ok(response)
+        }
+        // What was written stays where it was written.
+        Err(status) => {
+            let error = match status.code() {
+                tonic::Code::InvalidArgument if written.trim().is_empty() => page.say("start-text-empty"),
+                tonic::Code::InvalidArgument => page.say("start-text-wrong"),
+                tonic::Code::FailedPrecondition | tonic::Code::NotFound | tonic::Code::PermissionDenied => return Err(status.into()),
+                _ => page.say("start-text-busy"),
+            };
+            let step = text(written, error.to_string())?;
+            Ok((StatusCode::SERVICE_UNAVAILABLE, show(gateway, &page, door, &said, step)?).into_response())
+        }
+    }
+}
+
+/// Small letters, without what stands on or in them.
+pub fn folded(text: &str) -> String {
+    let fold = |c: char| match c {
+        'å' | 'ä' | 'æ' | 'á' | 'à' => 'a',
+        'ö' | 'ø' | 'ó' | 'ò' => 'o',
+        'é' | 'è' | 'ê' => 'e',
+        'ü' => 'u',
+        other => other,
+    };
+    text.chars().flat_map(char::to_lowercase).map(fold).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_goes_back_the_way_one_came() {
+        let said = Said { whom: Some(1), reason: Some("cold".into()), answers: vec![("danger".into(), "no".into())] };
+        let reason = said.before().unwrap();
+        assert!(reason.answers.is_empty() && reason.reason.is_some());
+        let whom = reason.before().unwrap();
+        assert!(whom.reason.is_none() && whom.whom.is_some());
+        assert!(whom.before().unwrap().before().is_none());
+    }
+
+    #[test]
+    fn searches_find_whatever_the_letters_wear() {
+        assert!(folded("Förkylning och HALSONT").contains(&folded("forkyl")));
+        assert!(folded("Tromsø").contains(&folded("TROMSÖ")));
+    }
+}
