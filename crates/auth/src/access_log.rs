@@ -68,6 +68,7 @@ pub const ACCESS_LOG: &[(&str, Leaves)] = &[
     ("samtal.routing.v1.RoutingService/ReleaseCase", Changes),
     ("samtal.routing.v1.RoutingService/TransferCase", Changes),
     ("samtal.routing.v1.RoutingService/GetPosition", CasesToStaff),
+    ("samtal.routing.v1.RoutingService/GetDirectory", Many),
     ("samtal.routing.v1.RoutingService/Explain", Cases),
     ("samtal.routing.v1.RoutingService/AlertCase", Changes),
     ("samtal.scheduling.v1.SchedulingService/GetOpening", Nobody),

@@ -68,6 +68,10 @@ impl Peers {
         self.here.contains(service)
     }
 
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Tells who bears a token: intake keeps them.
     pub fn authenticator(&self) -> Authenticator {
         self.authenticator.clone()

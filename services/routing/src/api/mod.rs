@@ -2,6 +2,7 @@
 
 mod alert;
 mod claim;
+mod directory;
 mod explain;
 mod held;
 mod offers;
@@ -60,6 +61,7 @@ unary! {
     release_case: ReleaseCaseRequest => ReleaseCaseResponse;
     transfer_case: TransferCaseRequest => TransferCaseResponse;
     get_position: GetPositionRequest => GetPositionResponse;
+    get_directory: GetDirectoryRequest => GetDirectoryResponse;
     explain: ExplainRequest => ExplainResponse;
     alert_case: AlertCaseRequest => AlertCaseResponse;
 }
