@@ -6,3 +6,8 @@ use samtal_tests::browser::run;
 fn door() {
     run("door");
 }
+
+#[test]
+fn staff() {
+    run("staff");
+}

@@ -1,10 +1,12 @@
 //! `/staff/new`: a case that staff open themselves, for somebody on the telephone or at the desk.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use kernel::Id;
-use proto::intake::{CaseMode, Channel, EntryPoint, ForWhom, GetEntryPointRequest, OpenCaseRequest, Visitor};
+use proto::intake::{CaseMode, Channel, EntryPoint, ForWhom, GetCaseRequest, GetEntryPointRequest, OpenCaseRequest, Visitor};
 use proto::routing::NamedEntryPoint;
 use serde::Deserialize;
 
@@ -14,6 +16,10 @@ use crate::web::{Form, Page, Problem, Staff};
 
 /// How somebody comes who does not come by themselves.
 const CHANNELS: [Channel; 3] = [Channel::Phone, Channel::Onsite, Channel::Chat];
+
+/// How often, and how many times, one looks whether a kept case has arrived: two seconds in all.
+const KEPT_LOOK: Duration = Duration::from_millis(50);
+const KEPT_LOOKS: u32 = 40;
 
 #[derive(Template)]
 #[template(path = "staff/doors.html")]
@@ -120,6 +126,9 @@ pub async fn open(page: Page, staff: Staff, Path(id): Path<String>, Form(filled)
         Ok(answer) => {
             let case = answer.into_inner().case.unwrap_or_default();
             let to = if keep { acts::address(&case.case_id) } else { "/staff".to_owned() };
+            if keep {
+                until_kept(&staff, &case.case_id).await?;
+            }
             Ok(page.then(&to, &staff.calls))
         }
         Err(status) if status.code() == tonic::Code::InvalidArgument => {
@@ -128,4 +137,17 @@ pub async fn open(page: Page, staff: Staff, Path(id): Path<String>, Form(filled)
         }
         Err(status) => Err(status.into()),
     }
+}
+
+/// Routing gives a kept case to whoever opened it, a moment later: until then the conversation would be for reading only.
+async fn until_kept(staff: &Staff, case: &str) -> Result<(), Problem> {
+    for _ in 0..KEPT_LOOKS {
+        let request = GetCaseRequest { case_id: case.to_owned() };
+        let found = staff.calls.cases().get_case(request).await?.into_inner().case.unwrap_or_default();
+        if !found.worker_id.is_empty() {
+            break;
+        }
+        tokio::time::sleep(KEPT_LOOK).await;
+    }
+    Ok(())
 }
