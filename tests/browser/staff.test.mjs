@@ -113,6 +113,7 @@ test('an offer goes to one worker, who answers, notes, and closes with a summary
   await siv.getByText('Anteckningen är sparad.').waitFor();
 
   // Lowering needs a reason.
+  await siv.locator('body').press('s');
   await siv.locator('#severity-choice').selectOption('ADMIN');
   await siv.locator('#severity').getByRole('button', { name: 'Spara' }).click();
   await siv.getByText('Skriv varför du sänker').waitFor();
@@ -133,6 +134,7 @@ test('an offer goes to one worker, who answers, notes, and closes with a summary
   assert.ok(!(await siv.title()).includes('owned'));
   await siv.keyboard.press('l');
   await siv.waitForURL('**/staff');
+  await siv.locator('#closed summary').click();
   await siv.locator('#closed li', { hasText: 'Förkylning' }).waitFor();
   await go(siv);
   await go(olle);

@@ -85,12 +85,17 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
     };
     let mut rows: Vec<Row> = open.iter().map(|case| Row::new(&page, &names, case, now)).collect();
     rows.sort_by_key(|row| (std::cmp::Reverse(row.grave), row.opened_at));
+    let mut lines: Vec<QueueLine> = queues
+        .iter()
+        .map(|(queue, cases)| line(&page, names.queue(&page, &queue.queue_id), queue.pull, cases, answers(&queue.queue_id), now))
+        .collect();
+    // Where somebody waits and nobody is there comes first.
+    lines.sort_by_key(|line| {
+        (std::cmp::Reverse(line.waiting > 0 && line.there == 0), std::cmp::Reverse(line.waiting), std::cmp::Reverse(line.there))
+    });
     let board = Board {
         notice: said.notice(&page),
-        queues: queues
-            .iter()
-            .map(|(queue, cases)| line(&page, names.queue(&page, &queue.queue_id), queue.pull, cases, answers(&queue.queue_id), now))
-            .collect(),
+        queues: lines,
         workers: workers(&page, &names, &presences, &rows, now),
         alerts,
         open: rows,

@@ -76,13 +76,16 @@ pub async fn slots(page: Page, staff: Staff, Path(case): Path<Id>, Query(wanted)
     };
     let slots = staff.calls.scheduling().list_slots(request).await?.into_inner().slots;
     let window = WINDOW.as_secs() as i64;
+    // A full page ends before its window does: the next begins right after its last time.
+    let last = slots.last().filter(|_| slots.len() >= SHOWN as usize).and_then(|slot| slot.time.as_ref()?.from);
+    let later = last.map(|starts| starts.seconds + 1);
     let book = Book {
         row: Row::new(&page, &names, &case, now),
         days: days(&page, &slots),
         channels: CHANNELS.map(|one| (channel_code(one), view::channel(&page, one).to_string(), Some(one) == chosen)).into(),
         chosen: chosen.map(channel_code).unwrap_or_default().to_owned(),
         earlier: (from > now).then(|| from.secs() - window),
-        later: from.secs() + window,
+        later: later.unwrap_or(from.secs() + window),
         page: page.clone(),
         staff,
     };
