@@ -93,6 +93,7 @@ pub const ACCESS_LOG: &[(&str, Leaves)] = &[
     ("samtal.routing.v1.RoutingService/HandOver", Changes),
     ("samtal.routing.v1.RoutingService/GetExpectedWait", Nobody),
     ("samtal.routing.v1.RoutingService/GetPosition", CasesToStaff),
+    ("samtal.routing.v1.RoutingService/GetDirectory", Many),
     ("samtal.routing.v1.RoutingService/Explain", Cases),
     ("samtal.routing.v1.RoutingService/AlertCase", Changes),
     ("samtal.scheduling.v1.SchedulingService/GetOpening", Nobody),

@@ -177,7 +177,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.triage.v1.TriageService/SetSeverity", &[(Worker, Clinic), (Leader, Clinic)]),
     // routing
     ("samtal.routing.v1.RoutingService/SetPresence", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
-    ("samtal.routing.v1.RoutingService/ListPresence", &[(Worker, Clinic), (Leader, Clinic)]),
+    ("samtal.routing.v1.RoutingService/ListPresence", &[(Worker, Clinic), (Leader, Clinic), (Volunteer, Own)]),
     ("samtal.routing.v1.RoutingService/ListOffers", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
     ("samtal.routing.v1.RoutingService/WatchOffers", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
     ("samtal.routing.v1.RoutingService/AcceptOffer", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
@@ -200,6 +200,8 @@ pub const POLICY: &[(&str, Rules)] = &[
         ],
     ),
     ("samtal.routing.v1.RoutingService/GetPosition", &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic)]),
+    // Names of colleagues, queues and doors: a volunteer needs them to know whom they help and for whom.
+    ("samtal.routing.v1.RoutingService/GetDirectory", &[(Worker, Organisation), (Volunteer, Organisation), (Leader, Organisation)]),
     ("samtal.routing.v1.RoutingService/Explain", &[(Leader, Clinic)]),
     ("samtal.routing.v1.RoutingService/AlertCase", &[(Service, Region)]),
     // scheduling

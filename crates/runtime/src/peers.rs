@@ -68,6 +68,10 @@ impl Peers {
         self.here.contains(service)
     }
 
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Tells who bears a token: intake keeps them.
     pub fn authenticator(&self) -> Authenticator {
         self.authenticator.clone()
@@ -84,10 +88,6 @@ impl Peers {
     /// A token by which `me` says who it is; it holds for minutes.
     pub fn token(&self, me: &str) -> String {
         self.secret.service_token(me, self.clock.now() + TOKEN_LIFE)
-    }
-
-    pub fn clock(&self) -> &Clock {
-        &self.clock
     }
 
     /// The channel to `service`, on behalf of `me`.

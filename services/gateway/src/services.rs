@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use auth::Principal;
 use futures::future::BoxFuture;
 use http::HeaderValue;
-use kernel::Result;
+use kernel::{Result, Time};
 use proto::access::access_service_client::AccessServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
@@ -78,6 +79,11 @@ impl Services {
         self.peers.clock()
     }
 
+    /// Who bears a token, without a word to them or their session.
+    pub async fn bearer(&self, token: &str) -> Result<Principal> {
+        self.peers.authenticator().holder(auth::token_hash(token)).await
+    }
+
     /// Calls as the pages themselves: for signing somebody in, and for nothing that concerns a case.
     pub fn access(&self) -> Result<AccessServiceClient<Peer>> {
         Ok(AccessServiceClient::new(self.peers.channel("gateway", "intake")?))
@@ -131,6 +137,11 @@ impl Calls {
 
     pub fn insights(&self) -> InsightsServiceClient<Call> {
         InsightsServiceClient::new(self.to(&self.services.insights))
+    }
+
+    /// What the time is, for waits and due times on a page.
+    pub fn now(&self) -> Time {
+        self.services.peers.clock().now()
     }
 
     /// How far the last change had come, for the browser's next request.

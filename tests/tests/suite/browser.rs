@@ -11,3 +11,8 @@ fn door() {
 fn visitor() {
     run("visitor");
 }
+
+#[test]
+fn staff() {
+    run("staff");
+}

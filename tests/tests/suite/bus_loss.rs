@@ -87,7 +87,7 @@ async fn listen(suite: &TestSuite) -> Heard {
 /// answered as ever, and when it is back all catches up.
 #[tokio::test(flavor = "multi_thread")]
 async fn p7_whatever_waits_for_nats_arrives_in_order() {
-    let waiting = if long() { 50_000 } else { 5_000 };
+    let waiting = if long() { 50_000 } else { 2_000 };
     let mut suite = TestSuite::start(Stack::Region).await;
     let heard = listen(&suite).await;
     load::on(&mut suite, Load::new(Repeat::UntilCertain).wordy(), 24, async |suite, load| {

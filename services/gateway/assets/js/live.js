@@ -24,7 +24,9 @@
         if (answer.status === 401 || answer.status === 404) return this.tell("end", answer.status === 401 ? "signed-out" : "gone");
         if (!answer.ok) throw new Error(answer.status);
         const { ticket } = await answer.json();
-        this.listen(new EventSource(`${live}?${new URLSearchParams({ ticket, after: this.after })}`));
+        const asked = new URLSearchParams({ ticket, after: this.after });
+        if (this.element.dataset.follow) asked.set("follow", this.element.dataset.follow);
+        this.listen(new EventSource(`${live}?${asked}`));
       } catch {
         this.again();
       }
@@ -45,7 +47,11 @@
       heard();
       source.addEventListener("beat", heard);
       this.cut = cut;
-      for (const event of ["message", "typing", "case", "caught-up", "offered", "offer-ended", "end"]) {
+      source.onopen = () => {
+        heard();
+        this.tell("open", "");
+      };
+      for (const event of ["message", "typing", "case", "caught-up", "offered", "offer-ended", "alert", "news", "end"]) {
         source.addEventListener(event, (one) => {
           this.wait = 500;
           heard();

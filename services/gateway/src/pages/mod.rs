@@ -2,9 +2,9 @@
 
 mod design;
 mod door;
-mod leader;
+pub mod leader;
 mod probes;
-mod staff;
+pub mod staff;
 pub mod visitor;
 
 use axum::Router;

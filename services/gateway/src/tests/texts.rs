@@ -28,7 +28,7 @@ fn all_languages_have_the_same_texts() {
     for language in Language::ALL {
         assert_eq!(keys(*language), swedish, "{language}");
     }
-    assert_eq!(Texts::load().unwrap().say(Language::English, "staff-welcome").with("name", "Siv").to_string(), "Hello Siv");
+    assert_eq!(Texts::load().unwrap().say(Language::English, "offer-until").with("time", "09:41").to_string(), "Answer before 09:41");
 }
 
 fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
@@ -70,6 +70,33 @@ fn every_problem_and_profession_has_its_words() {
     }
     for profession in kernel::Profession::ALL {
         assert!(known.contains_key(&format!("profession-{profession}")), "{profession}");
+    }
+}
+
+/// Keys that are put together from a code.
+#[test]
+fn every_code_of_a_case_has_its_words() {
+    use proto::intake::{CaseState, Channel, Outcome, Severity};
+
+    use crate::pages::{leader, staff};
+    let known = keys(Language::Swedish);
+    let mut wanted: Vec<String> = staff::said::SAID.iter().map(|(code, _)| format!("said-{code}")).collect();
+    wanted.extend(leader::explain::DECISIONS.map(|code| format!("decision-{code}")));
+    wanted.extend(leader::explain::VERDICTS.map(|code| format!("verdict-{code}")));
+    for number in 0..16 {
+        let names = [
+            Severity::try_from(number).ok().map(|one| one.as_str_name()),
+            Channel::try_from(number).ok().map(|one| one.as_str_name()),
+            Outcome::try_from(number).ok().map(|one| one.as_str_name()),
+            CaseState::try_from(number).ok().map(|one| one.as_str_name().trim_start_matches("CASE_")),
+        ];
+        wanted.extend(names.into_iter().flatten().map(|name| name.replacen('_', "-", 1)));
+    }
+    wanted.extend(Language::ALL.iter().map(|language| format!("language-{language}")));
+    assert!(wanted.len() > 60, "{wanted:?}");
+    for key in wanted {
+        let key = key.to_ascii_lowercase().replace('_', "-");
+        assert!(known.contains_key(&key), "{key}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who is at the browser. Tokens live in cookies and nowhere else; whether they hold, the services say.
 
+use auth::Role;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -18,6 +19,9 @@ const STAFF_LIFE: i64 = 12 * 3600;
 const VISITOR_LIFE: i64 = 30 * 86_400;
 /// Cases that one browser's visitor may have; the oldest makes room.
 const MAX_CASES: usize = 8;
+
+/// On a request that a page makes by itself, while nobody may be there: it keeps no session from becoming idle.
+const BACKGROUND: &str = "x-samtal-background";
 
 /// A member of staff who is at the screen: asking for a page keeps the session from becoming idle.
 #[derive(Clone)]
@@ -42,6 +46,33 @@ impl Staff {
         self.kind == PrincipalKind::Leader
     }
 
+    /// Volunteers see only what is theirs.
+    pub fn is_volunteer(&self) -> bool {
+        self.kind == PrincipalKind::Volunteer
+    }
+
+    /// Who they are, while their session runs on towards its end.
+    async fn unkept(gateway: &Gateway, token: &str, calls: Calls) -> Result<Self, Problem> {
+        let principal = gateway.services().bearer(token).await?;
+        let kind = match principal.role {
+            Role::Worker => PrincipalKind::Worker,
+            Role::Volunteer => PrincipalKind::Volunteer,
+            Role::Leader => PrincipalKind::Leader,
+            _ => return Err(Problem::signed_out()),
+        };
+        Ok(Self {
+            calls,
+            id: principal.id,
+            name: String::new(),
+            organisation: principal.organisation,
+            clinics: principal.clinics,
+            kind,
+            token_id: String::new(),
+            expires_at: None,
+            idle_at: None,
+        })
+    }
+
     /// Ends the session everywhere: the token is nothing any more.
     pub async fn end(&self) -> Result<(), Problem> {
         let request = RevokeTokenRequest { request_id: String::new(), token_id: self.token_id.clone() };
@@ -57,6 +88,9 @@ impl FromRequestParts<Gateway> for Staff {
         let StaffToken(token) = StaffToken::from_request_parts(parts, gateway).await?;
         let after = parts.extensions.get::<Visit>().and_then(|visit| visit.after.clone());
         let calls = gateway.services().with(&token, after.as_deref());
+        if parts.headers.contains_key(BACKGROUND) {
+            return Self::unkept(gateway, &token, calls).await;
+        }
         let answer = calls.access().keep_session(KeepSessionRequest {}).await;
         let kept = answer.map_err(|status| match status.code() {
             // A token of somebody who is no staff is no session of staff.

@@ -2,6 +2,7 @@
 
 mod alert;
 mod claim;
+mod directory;
 mod explain;
 mod offers;
 mod position;
@@ -64,6 +65,7 @@ unary! {
     hand_over: HandOverRequest => HandOverResponse;
     get_expected_wait: GetExpectedWaitRequest => GetExpectedWaitResponse;
     get_position: GetPositionRequest => GetPositionResponse;
+    get_directory: GetDirectoryRequest => GetDirectoryResponse;
     explain: ExplainRequest => ExplainResponse;
     alert_case: AlertCaseRequest => AlertCaseResponse;
 }

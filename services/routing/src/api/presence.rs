@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use auth::Resource;
+use auth::{Reach, Resource};
 use kernel::error::Violations;
 use kernel::{Error, Id, Result};
 use log::Scope;
@@ -85,7 +85,8 @@ impl Api {
         found.optional_text("clinic_id", &clinic, MAX_NAME);
         found.done()?;
         let organisation = &caller.principal.organisation;
-        let clinics = if clinic.is_empty() {
+        let reach = caller.reach()?;
+        let clinics = if clinic.is_empty() || reach == Reach::Own {
             caller.principal.clinics.clone()
         } else {
             caller.check("clinic", &Resource { organisation, clinic: &clinic, ..Resource::default() })?;
@@ -96,7 +97,8 @@ impl Api {
         let workers: Vec<&str> = region
             .organisation(organisation)
             .map(|described| {
-                let there = described.workers.iter().filter(|worker| worker.clinics.iter().any(|one| clinics.contains(one)));
+                let mine = described.workers.iter().filter(|worker| worker.clinics.iter().any(|one| clinics.contains(one)));
+                let there = mine.filter(|worker| reach != Reach::Own || worker.id == caller.principal.id);
                 there.map(|worker| worker.id.as_str()).collect()
             })
             .unwrap_or_default();

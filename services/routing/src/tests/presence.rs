@@ -101,3 +101,30 @@ async fn a_worker_whom_the_region_does_not_know_cannot_be_present() {
         assert_eq!(refusal(suite.api.set_presence(from(anna(), "SetPresence", message)).await), (Code::InvalidArgument, "INVALID_FIELD"));
     }
 }
+
+#[tokio::test]
+async fn a_volunteer_sees_their_own_presence_and_nobody_elses() {
+    let suite = Suite::new().await;
+    suite.present(anna(), 0).await;
+    suite.present(bea(), 0).await;
+    let volunteer = Principal { role: Role::Volunteer, ..anna() };
+    for clinic_id in [String::new(), "ett".to_owned(), "zwei".to_owned()] {
+        let message = wire::ListPresenceRequest { clinic_id };
+        let list = suite.api.list_presence(from(volunteer.clone(), "ListPresence", message)).await.unwrap().into_inner().presences;
+        assert_eq!(list.iter().map(|one| one.worker_id.as_str()).collect::<Vec<_>>(), ["anna"]);
+    }
+}
+
+#[tokio::test]
+async fn the_directory_names_ones_own_organisation_only() {
+    let suite = Suite::new().await;
+    let ask = async |principal: Principal, language: &str| {
+        let message = wire::GetDirectoryRequest { language: language.into() };
+        suite.api.get_directory(from(principal, "GetDirectory", message)).await
+    };
+    let known = ask(anna(), "").await.unwrap().into_inner();
+    assert!(known.workers.iter().any(|one| one.worker_id == "bea" && !one.name.is_empty() && !one.queue_ids.is_empty()));
+    assert!(known.workers.iter().all(|one| one.worker_id != "bo"), "bo is of another organisation");
+    assert!(!known.queues.is_empty() && !known.clinics.is_empty());
+    assert_eq!(refusal(ask(anna(), "xx").await), (Code::InvalidArgument, "INVALID_FIELD"));
+}

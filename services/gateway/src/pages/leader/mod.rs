@@ -1,27 +1,22 @@
 //! Pages of those who lead clinics, below `/leader`.
 
-use askama::Template;
+mod board;
+pub mod explain;
+mod report;
+
 use axum::Router;
-use axum::response::Response;
 use axum::routing::get;
 
 use crate::Gateway;
-use crate::web::{Page, Problem, Staff};
+use crate::web::{Problem, Staff};
 
 pub fn routes() -> Router<Gateway> {
-    Router::new().route("/leader", get(home))
+    Router::new()
+        .route("/leader", get(board::show))
+        .route("/leader/report", get(report::show))
+        .route("/leader/c/{case}", get(explain::show))
 }
 
-#[derive(Template)]
-#[template(path = "leader/home.html")]
-struct Home {
-    page: Page,
-    staff: Staff,
-}
-
-async fn home(page: Page, staff: Staff) -> Result<Response, Problem> {
-    if !staff.is_leader() {
-        return Err(Problem::forbidden());
-    }
-    page.show(&Home { page: page.clone(), staff })
+fn only_leaders(staff: &Staff) -> Result<(), Problem> {
+    if staff.is_leader() { Ok(()) } else { Err(Problem::forbidden()) }
 }

@@ -1,6 +1,16 @@
 //! Pages of staff, below `/staff`.
 
-mod home;
+mod acts;
+mod book;
+pub mod cases;
+mod conversation;
+mod desk;
+mod keep;
+pub mod names;
+mod open;
+pub mod said;
+mod say;
+pub mod view;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -8,5 +18,26 @@ use axum::routing::{get, post};
 use crate::Gateway;
 
 pub fn routes() -> Router<Gateway> {
-    Router::new().route("/staff", get(home::home)).route("/staff/keep", post(home::keep))
+    Router::new()
+        .route("/staff", get(desk::show))
+        .route("/staff/keep", post(keep::keep))
+        .route("/staff/presence", post(desk::presence))
+        .route("/staff/presence/renew", post(desk::renew))
+        .route("/staff/offers/{offer}/accept", post(desk::accept))
+        .route("/staff/offers/{offer}/decline", post(desk::decline))
+        .route("/staff/claim/{case}", post(desk::claim))
+        .route("/staff/new", get(open::doors))
+        .route("/staff/new/{door}", get(open::form).post(open::open))
+        .route("/staff/c/{case}", get(conversation::show))
+        .route("/staff/c/{case}/message", post(say::message))
+        .route("/staff/c/{case}/typing", post(say::typing))
+        .route("/staff/c/{case}/note", post(say::note))
+        .route("/staff/c/{case}/severity", post(acts::severity))
+        .route("/staff/c/{case}/mode", post(acts::mode))
+        .route("/staff/c/{case}/transfer", post(acts::transfer))
+        .route("/staff/c/{case}/release", post(acts::release))
+        .route("/staff/c/{case}/close", post(acts::close))
+        .route("/staff/c/{case}/reopen", post(acts::reopen))
+        .route("/staff/c/{case}/book", get(book::slots).post(book::book))
+        .route("/staff/c/{case}/book/cancel", post(book::cancel))
 }

@@ -1,0 +1,141 @@
+// A conversation: sending without a reload, one state for each message, who is typing, what the other conversations say.
+(() => {
+  "use strict";
+  const $ = (id) => document.getElementById(id);
+  const [log, pending, scroll, form] = [$("log"), $("pending"), $("scroll"), $("write")];
+  const id = log.dataset.case;
+  const last = () => Number(log.lastElementChild?.id.slice(2) || log.dataset.after);
+  const atEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+  const toEnd = () => (scroll.scrollTop = scroll.scrollHeight);
+  toEnd();
+  samtal.see(id, last());
+
+  log.addEventListener("samtal:message", () => {
+    const follow = atEnd() || pending.children.length > 0;
+    $("typing").textContent = "";
+    settle(log.lastElementChild);
+    if (follow) toEnd();
+    if (!document.hidden) samtal.see(id, last());
+  });
+  document.addEventListener("visibilitychange", () => !document.hidden && samtal.see(id, last()));
+
+  let typing;
+  log.addEventListener("samtal:typing", () => {
+    $("typing").textContent = $("typing").dataset.text;
+    clearTimeout(typing);
+    typing = setTimeout(() => ($("typing").textContent = ""), 5000);
+  });
+
+  const closed = !form && Boolean($("summary"));
+  log.addEventListener("samtal:case", (event) => {
+    if ((event.detail === "closed") !== closed) location.reload();
+    else samtal.refresh(["head", "facts", "mine"]);
+  });
+  log.addEventListener("samtal:end", (event) => event.detail === "gone" && location.assign("/staff"));
+
+  document.addEventListener("samtal:news", (event) => !event.detail.startsWith(id) && samtal.refresh(["mine"]));
+  const offers = new Set();
+  const flag = () => {
+    $("offer-flag").hidden = offers.size === 0;
+    samtal.count(offers.size);
+  };
+  for (const event of ["offered", "alert"]) {
+    document.addEventListener(`samtal:${event}`, (one) => {
+      if (one.detail === id || offers.has(one.detail)) return;
+      offers.add(one.detail);
+      samtal.ring();
+      flag();
+    });
+  }
+  document.addEventListener("samtal:offer-ended", (one) => {
+    offers.delete(one.detail);
+    flag();
+  });
+
+  if (!form) return;
+
+  // --- Sending: in order, one at a time. A message is on its way, or committed (then it is in the log), or it failed. ---------
+  const text = form.elements.text;
+  const draft = `draft-${id}`;
+  let sending = false;
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!text.value.trim()) return;
+    const bubble = document.importNode($("bubble").content.firstElementChild, true);
+    bubble.querySelector(".text").textContent = text.value;
+    bubble.dataset.client = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+    bubble.querySelector("[data-again]").addEventListener("click", () => {
+      state(bubble, "sending");
+      next();
+    });
+    bubble.querySelector("[data-drop]").addEventListener("click", () => {
+      text.value = text.value || bubble.querySelector(".text").textContent;
+      bubble.remove();
+      text.focus();
+      next();
+    });
+    pending.append(bubble);
+    state(bubble, "sending");
+    text.value = "";
+    sessionStorage.removeItem(draft);
+    grow();
+    toEnd();
+    next();
+  });
+
+  function state(bubble, now) {
+    bubble.dataset.state = now;
+    for (const one of ["sending", "failed", "ended"]) bubble.querySelector(`[data-${one}]`).hidden = one !== now;
+  }
+
+  async function next() {
+    const bubble = pending.firstElementChild;
+    if (sending || !bubble || bubble.dataset.state !== "sending") return;
+    sending = true;
+    const said = bubble.querySelector(".text").textContent;
+    try {
+      const answer = await samtal.post(form.action, { text: said, client_id: bubble.dataset.client }, { accept: "application/json" });
+      if (answer.status === 401) {
+        sessionStorage.setItem(draft, said);
+        return samtal.signIn();
+      }
+      if (!answer.ok) throw answer.status;
+      const { seq } = await answer.json();
+      bubble.dataset.seq = seq;
+      settle($(`m-${seq}`));
+    } catch (status) {
+      state(bubble, status === 409 ? "ended" : "failed");
+    }
+    sending = false;
+    next();
+  }
+
+  /** The committed message takes the place of the one on its way, whichever of answer and stream comes first. */
+  function settle(committed) {
+    const bubble = pending.firstElementChild;
+    if (!bubble || !committed || !committed.classList.contains("mine")) return;
+    const same = bubble.dataset.seq ? committed.id === `m-${bubble.dataset.seq}` : committed.querySelector(".text")?.textContent === bubble.querySelector(".text").textContent;
+    if (same) bubble.remove();
+  }
+
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+
+  const grow = () => {
+    text.rows = Math.min(8, Math.max(2, text.value.split("\n").length));
+  };
+  let told = 0;
+  text.addEventListener("input", () => {
+    grow();
+    if (Date.now() - told < 3000 || !text.value) return;
+    told = Date.now();
+    samtal.post(form.dataset.typing).catch(() => {});
+  });
+  grow();
+  if (matchMedia("(min-width: 64rem)").matches) text.focus();
+})();

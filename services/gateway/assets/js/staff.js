@@ -1,0 +1,246 @@
+// What all pages of staff share: parts that are replaced without a reload, the end of the session, keys, drafts, unread counts.
+// Without it every link and form works.
+(() => {
+  "use strict";
+  const $ = (id) => document.getElementById(id);
+  const BACKGROUND = { "x-samtal-background": "1" };
+  const token = () => document.querySelector("input[name=form_token]").value;
+
+  // --- Parts of a page -------------------------------------------------------------------------------------------------
+  const plain = (element) => element.outerHTML.replace(/name="(form_token|client_id)" value="[^"]*"/g, "");
+  const fields = (element) => [...element.querySelectorAll("textarea[id], input[id]:not([type=radio]):not([type=checkbox])")];
+
+  /** Takes the parts with these ids from another document. What somebody is writing, has opened and looks at stays. */
+  function swap(other, ids, sent) {
+    for (const id of ids) {
+      const [mine, theirs] = [$(id), other.getElementById(id)];
+      if (!mine || !theirs) continue;
+      const next = document.importNode(theirs, true);
+      for (const old of [mine, ...mine.querySelectorAll("details[id]")]) {
+        const same = old.id === next.id ? next : next.querySelector(`#${CSS.escape(old.id)}`);
+        if (old.tagName === "DETAILS" && same) same.open = old.open;
+      }
+      if (plain(mine) === plain(next)) continue;
+      const written = fields(mine).filter((field) => field.value !== field.defaultValue && !(sent && sent.contains(field)));
+      const active = mine.contains(document.activeElement) ? document.activeElement : null;
+      const place = active && { id: active.id, key: active.dataset.key, href: active.getAttribute("href"), item: active.closest("li")?.id };
+      mine.replaceWith(next);
+      for (const field of written) if ($(field.id)) $(field.id).value = field.value;
+      if (place) {
+        const within = (place.item && $(place.item)) || next;
+        const wanted = (place.id && $(place.id)) || (place.key && within.querySelector(`[data-key="${place.key}"]`)) || (place.href && within.querySelector(`a[href="${place.href}"]`));
+        (wanted || next.querySelector("a, button") || $("main")).focus({ preventScroll: true });
+      }
+    }
+    document.dispatchEvent(new Event("samtal:swapped"));
+  }
+
+  const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+  const signIn = () => location.assign(`/sign-in?to=${encodeURIComponent(location.pathname)}`);
+
+  let asked = false;
+  let again = false;
+  /** Fetches this page anew, in the background, and takes these parts from it. Asked for meanwhile, it does so once more. */
+  async function refresh(ids) {
+    if (asked) return void (again = true);
+    asked = true;
+    try {
+      const answer = await fetch(location.pathname, { headers: BACKGROUND });
+      if (new URL(answer.url).pathname === "/sign-in") return signIn();
+      if (answer.ok) swap(parse(await answer.text()), ids);
+    } catch {
+      // The stream says when the server is back, and then this is asked again.
+    } finally {
+      asked = false;
+      if (again) {
+        again = false;
+        refresh(ids);
+      }
+    }
+  }
+
+  const post = (address, fields = {}, headers = {}) =>
+    fetch(address, { method: "POST", headers, body: new URLSearchParams({ form_token: token(), ...fields }) });
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (form.id === "sign-out") sessionStorage.clear();
+    if (form.method !== "post" || !form.dataset.swap) return;
+    event.preventDefault();
+    if (form.ariaBusy === "true") return;
+    form.ariaBusy = "true";
+    $("lost").hidden = true;
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, event.submitter)) });
+      if (answer.status === 401) return signIn();
+      if (!answer.ok) throw new Error(answer.status);
+      if (new URL(answer.url).pathname !== location.pathname) return location.assign(answer.url);
+      swap(parse(await answer.text()), form.dataset.swap.split(" "), form);
+      lastKept = Date.now();
+    } catch {
+      $("lost").hidden = false;
+    } finally {
+      form.ariaBusy = "false";
+    }
+  });
+
+  // --- The session -----------------------------------------------------------------------------------------------------
+  const dialog = $("session");
+  const ahead = Number(dialog.dataset.now) * 1000 - Date.now();
+  let idle = Number(dialog.dataset.idle || Infinity) * 1000;
+  let expires = Number(dialog.dataset.expires || Infinity) * 1000;
+  let lastKept = Date.now();
+  const WARN = 120_000;
+
+  async function keep() {
+    lastKept = Date.now();
+    try {
+      const answer = await post("/staff/keep");
+      if (answer.status === 401) return signIn();
+      const kept = await answer.json();
+      idle = (kept.idle_at ?? Infinity) * 1000;
+      expires = (kept.expires_at ?? Infinity) * 1000;
+      if (dialog.open && Math.min(idle, expires) - Date.now() - ahead > WARN) dialog.close();
+    } catch {
+      lastKept = 0;
+    }
+  }
+  for (const event of ["keydown", "pointerdown"]) {
+    document.addEventListener(event, () => !dialog.open && Date.now() - lastKept > 60_000 && keep(), { passive: true });
+  }
+  dialog.querySelector("[data-stay]").addEventListener("click", keep);
+  dialog.addEventListener("cancel", keep);
+  let warned = false;
+  setInterval(() => {
+    const end = Math.min(idle, expires);
+    const left = end - Date.now() - ahead;
+    if (left <= 0) return signIn();
+    if (left > WARN) return void (warned = false);
+    const final = expires <= idle;
+    $("session-final").hidden = !final;
+    dialog.querySelector("[data-stay]").hidden = final;
+    const seconds = Math.ceil(left / 1000);
+    dialog.querySelector("[data-left]").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    if (!warned) dialog.showModal();
+    warned = true;
+  }, 1000);
+
+  // Who has a page open is there.
+  const renew = () => post("/staff/presence/renew", {}, BACKGROUND).catch(() => {});
+  setTimeout(renew, 1000);
+  setInterval(renew, 180_000);
+
+  // --- Keys ------------------------------------------------------------------------------------------------------------
+  const help = $("help");
+  const on = $("keys-on");
+  on.checked = localStorage.getItem("samtal-keys") !== "off";
+  on.addEventListener("change", () => localStorage.setItem("samtal-keys", on.checked ? "on" : "off"));
+  $("help-open").hidden = false;
+  $("help-open").addEventListener("click", () => help.showModal());
+  const visible = (element) => element.getClientRects().length > 0;
+
+  function move(step) {
+    const rows = [...document.querySelectorAll("[data-row]")].filter(visible);
+    const at = rows.indexOf(document.activeElement);
+    (rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step] || document.activeElement).focus();
+  }
+
+  function reach(key) {
+    const found = [...document.querySelectorAll(`[data-key="${key}"]`)].find((one) => visible(one) || one.closest("details:not([open])"));
+    if (!found) return false;
+    const part = found.closest("details");
+    if (part) part.open = true;
+    found.scrollIntoView({ block: "nearest" });
+    if (found.matches("a, button")) found.click();
+    else found.focus();
+    return true;
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const field = event.target.closest?.("input:not([type=checkbox]), textarea, select");
+    if (event.key === "Escape" && field) return field.blur();
+    if (field || !on.checked) return;
+    const key = event.key.toLowerCase();
+    if (key === "?") help.showModal();
+    else if (key === "j") move(1);
+    else if (key === "k") move(-1);
+    else if (key === "n") location.assign("/staff/new");
+    else if (key === "w" && $("text")) $("text").focus();
+    else if (/^[1-9]$/.test(key)) document.querySelectorAll("#mine a[data-row]")[key - 1]?.click();
+    else if (key === "l" && !reach("l")) location.assign("/staff");
+    else if (!/^[a-z]$/.test(key) || !reach(key)) return;
+    event.preventDefault();
+  });
+
+  // --- What somebody was writing, kept in this tab only ------------------------------------------------------------------
+  for (const field of document.querySelectorAll("[data-draft]")) {
+    const key = `draft-${field.dataset.draft}`;
+    if (!field.value) field.value = sessionStorage.getItem(key) || "";
+    field.addEventListener("input", () => (field.value ? sessionStorage.setItem(key, field.value) : sessionStorage.removeItem(key)));
+  }
+
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const field = $(button.dataset.copy);
+      field.select();
+      await (navigator.clipboard?.writeText(field.value).catch(() => document.execCommand("copy")) ?? document.execCommand("copy"));
+      $("copied").textContent = button.dataset.done;
+    });
+  }
+
+  // --- Unread messages: how far this browser has shown each conversation -------------------------------------------------
+  const seen = (id) => Number(localStorage.getItem(`samtal-seen-${id}`) || 0);
+  function see(id, seq) {
+    if (seq > seen(id)) localStorage.setItem(`samtal-seen-${id}`, seq);
+    badges();
+  }
+  const known = new Map();
+  function badges() {
+    for (const link of document.querySelectorAll("a[data-case]")) {
+      const id = link.dataset.case;
+      const count = Math.max(Number(link.dataset.seq), known.get(id) || 0) - seen(id);
+      const badge = link.querySelector("[data-unread]");
+      badge.hidden = count <= 0;
+      badge.querySelector("b").textContent = count > 9 ? "9+" : count;
+    }
+  }
+  document.addEventListener("samtal:swapped", badges);
+  document.addEventListener("samtal:news", (event) => {
+    const [id, seq] = event.detail.split(" ");
+    known.set(id, Math.max(known.get(id) || 0, Number(seq)));
+    badges();
+  });
+  badges();
+
+  // --- Offers: a sound if one wants it, and a number in the title ----------------------------------------------------------
+  const title = document.title;
+  const count = (offers) => (document.title = offers ? `(${offers}) ${title}` : title);
+  function ring() {
+    if (localStorage.getItem("samtal-sound") !== "on") return;
+    const audio = new AudioContext();
+    for (const [at, pitch] of [[0, 660], [0.18, 880]]) {
+      const [tone, volume] = [audio.createOscillator(), audio.createGain()];
+      tone.frequency.value = pitch;
+      volume.gain.setValueAtTime(0.12, audio.currentTime + at);
+      volume.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + at + 0.16);
+      tone.connect(volume).connect(audio.destination);
+      tone.start(audio.currentTime + at);
+      tone.stop(audio.currentTime + at + 0.17);
+    }
+    setTimeout(() => audio.close(), 1000);
+  }
+
+  // --- Whether the page still hears the server ------------------------------------------------------------------------------
+  let away;
+  document.addEventListener("samtal:away", () => (away ??= setTimeout(() => $("away") && ($("away").firstElementChild.hidden = false), 3000)));
+  document.addEventListener("samtal:open", () => {
+    clearTimeout(away);
+    away = undefined;
+    if ($("away")) $("away").firstElementChild.hidden = true;
+  });
+  document.addEventListener("samtal:end", (event) => event.detail === "signed-out" && signIn());
+
+  globalThis.samtal = { refresh, post, see, ring, count, signIn };
+})();

@@ -1,0 +1,47 @@
+//! What the last form led to, said on the next page: `?said=too-late`. Codes only, so that no address can put words into our mouth.
+
+use serde::Deserialize;
+
+use crate::web::Page;
+
+/// Codes, each with how its notice looks; the texts are `said-<code>`.
+pub const SAID: &[(&str, &str)] = &[
+    ("too-late", "warning"),
+    ("closed-already", "warning"),
+    ("not-yours", "warning"),
+    ("empty", "warning"),
+    ("note-empty", "warning"),
+    ("lower-needs-reason", "warning"),
+    ("due-unreadable", "warning"),
+    ("due-passed", "warning"),
+    ("outcome-missing", "warning"),
+    ("slot-taken", "warning"),
+    ("colleague-unknown", "warning"),
+    ("severity-set", "good"),
+    ("noted", "good"),
+    ("mode-set", "good"),
+    ("offered-on", "good"),
+    ("released", "good"),
+    ("reopened", "good"),
+    ("booked", "good"),
+    ("booking-cancelled", "good"),
+];
+
+#[derive(Deserialize)]
+pub struct Said {
+    #[serde(default)]
+    said: String,
+}
+
+/// A notice, at the top of the page.
+pub struct Notice {
+    pub text: String,
+    pub kind: &'static str,
+}
+
+impl Said {
+    pub fn notice(&self, page: &Page) -> Option<Notice> {
+        let (code, kind) = SAID.iter().find(|(code, _)| *code == self.said)?;
+        Some(Notice { text: page.say(&format!("said-{code}")).to_string(), kind })
+    }
+}
