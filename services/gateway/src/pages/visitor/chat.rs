@@ -290,8 +290,8 @@ async fn messages(calls: &Calls, case: Id, from: i64) -> Result<Vec<Message>, Pr
 
 /// The notice that stands above everything while the conversation has signs of danger.
 fn safety(page: &Page, door: &EntryPoint, case: &Case, messages: &[Message]) -> Result<String, Problem> {
-    let flags = messages.iter().filter_map(|message| message.system.as_ref()).filter(|line| line.code() == SystemCode::RedFlag);
-    let Some(last) = flags.last().filter(|_| case.state() != CaseState::Closed) else { return Ok(String::new()) };
+    let mut flags = messages.iter().filter_map(|message| message.system.as_ref()).filter(|line| line.code() == SystemCode::RedFlag);
+    let Some(last) = flags.next_back().filter(|_| case.state() != CaseState::Closed) else { return Ok(String::new()) };
     let numbers = last.params.get("numbers").map(String::as_str).unwrap_or_default().split(',').filter(|number| !number.is_empty());
     let label = |number: &str| door.numbers.iter().find(|one| one.number == number).map(|one| one.label.clone()).unwrap_or_default();
     // Somebody who has the case reads it; else one is told when a person will.
