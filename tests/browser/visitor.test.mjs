@@ -111,6 +111,9 @@ test('offline in the middle of sending, a reload, and a power cut: each message 
   });
   await write(page, 'svaret försvann');
   await sent(page, 'svaret försvann');
+  // The stream has shown it; the second try is not over before the outbox is empty.
+  await page.locator('#outbox').waitFor({ state: 'hidden' });
+  assert.ok(lost > 0, 'an answer was lost');
   const expected = ['Första raden', 'skriven utan nät', 'skriven i strömavbrottet', 'svaret försvann'];
   assert.deepEqual(await texts(page), expected);
   // Another tab of the same browser sees the same, live.
