@@ -5,13 +5,15 @@ import http from 'node:http';
 import { Suite, accessible, fits, launch, person, phone, picture } from './support.mjs';
 import { Worker } from './worker.mjs';
 
+// No such address will ever exist: no test asks a third party for anything.
+const ELSEWHERE = 'https://elsewhere.invalid/';
 let suite, browser, site, hosted, hostPage;
 before(async () => {
   // The widget's test serves a site of its own there.
   site = http.createServer((request, answer) => answer.end(hostPage));
   await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve));
   hosted = `http://127.0.0.1:${site.address().port}`;
-  suite = await Suite.start({ env: { SAMTAL_PAGES__FRAME_ANCESTORS: `["${hosted}"]` } });
+  suite = await Suite.start({ env: { SAMTAL_PAGES__FRAME_ANCESTORS: `["${hosted}"]`, SAMTAL_PAGES__LEAVE_TO: ELSEWHERE } });
   browser = await launch();
 });
 after(async () => {
@@ -109,6 +111,9 @@ test('offline in the middle of sending, a reload, and a power cut: each message 
   });
   await write(page, 'svaret försvann');
   await sent(page, 'svaret försvann');
+  // The stream has shown it; the second try is not over before the outbox is empty.
+  await page.locator('#outbox').waitFor({ state: 'hidden' });
+  assert.ok(lost > 0, 'an answer was lost');
   const expected = ['Första raden', 'skriven utan nät', 'skriven i strömavbrottet', 'svaret försvann'];
   assert.deepEqual(await texts(page), expected);
   // Another tab of the same browser sees the same, live.
@@ -177,10 +182,11 @@ test('another device comes back by the words, and the button leaves nothing behi
   await seen(there, 'hemligt');
   await there.getByLabel('Skriv ett meddelande').fill('halvt');
   const chat = there.url();
-  const away = there.waitForRequest('https://www.yr.no/');
+  const away = there.waitForRequest(ELSEWHERE);
+  const landed = there.waitForEvent('framenavigated', (frame) => frame.url().startsWith('chrome-error:'));
   await there.keyboard.press('Escape');
   await there.keyboard.press('Escape');
-  await away;
+  await Promise.all([away, landed]);
   assert.deepEqual((await other.cookies(suite.base)).filter((cookie) => /visitor|language|after/.test(cookie.name)), []);
   assert.equal((await there.goto(chat)).status(), 404);
   assert.equal(await there.evaluate(() => sessionStorage.length), 0);

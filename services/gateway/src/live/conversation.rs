@@ -65,7 +65,7 @@ fn frame(page: &Page, audience: Audience, event: SubscribeResponse) -> (Option<F
             html.ok().map(|html| Frame { event: "message", id: Some(message.seq), data: html })
         }
         Some(Event::Typing(typing)) if is_mine(audience, typing.sender_kind()) => None,
-        Some(Event::Typing(_)) => Some(Frame::new("typing", "")),
+        Some(Event::Typing(_)) => Some(Frame::new("typing", "now")),
         Some(Event::Case(case)) => {
             let state = CaseState::try_from(case.state).unwrap_or_default();
             Some(Frame::new("case", state.as_str_name().trim_start_matches("CASE_STATE_").to_ascii_lowercase()))

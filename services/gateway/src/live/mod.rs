@@ -53,7 +53,7 @@ struct Frame {
     event: &'static str,
     /// Where to go on after it.
     id: Option<i64>,
-    /// HTML to be shown, or a code.
+    /// HTML to be shown, or a code; never empty, for browsers pass an event without data on to nobody.
     data: String,
 }
 
@@ -87,6 +87,6 @@ fn respond(gateway: &Gateway, frames: impl Stream<Item = Frame> + Send + 'static
     let events = events.take_until(async move { shutdown.cancelled().await });
     // No proxy may keep events back.
     let headers = [(header::HeaderName::from_static("x-accel-buffering"), "no"), (header::CACHE_CONTROL, "no-store, no-transform")];
-    (headers, Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).event(Event::default().event("beat").data(""))))
+    (headers, Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).event(Event::default().event("beat").data("now"))))
         .into_response()
 }

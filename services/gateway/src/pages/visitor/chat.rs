@@ -151,22 +151,22 @@ pub struct Standing {
 }
 
 async fn standing(page: &Page, calls: &Calls, case: &Case, door: &EntryPoint, messages: &[Message]) -> Standing {
-    let say = |kind, title: &str, text: String| Standing { kind, title: page.say(title).to_string(), text };
+    let stands = |kind, title: &str, text: String| Standing { kind, title: page.say(title).to_string(), text };
     let plain = |key: &str| page.say(key).to_string();
     match case.state() {
-        CaseState::Closed => say("closed", "state-closed", plain("state-closed-text")),
+        CaseState::Closed => stands("closed", "state-closed", plain("state-closed-text")),
         CaseState::Active => {
             let who = messages.iter().rev().filter_map(|message| message.system.as_ref()).find_map(|line| line::joined(page, line));
             let title = who.map_or_else(|| plain("state-active"), |who| page.say("line-joined").with("who", who).to_string());
             Standing { kind: "active", title, text: plain("state-active-text") }
         }
-        CaseState::WaitingForVisitor => say("active", "state-your-turn", plain("state-your-turn-text")),
+        CaseState::WaitingForVisitor => stands("active", "state-your-turn", plain("state-your-turn-text")),
         CaseState::WaitingForUs => {
             let text = match &case.due_at {
                 Some(due) => page.say("state-our-turn-by").with("when", words::when(page, Some(due))).to_string(),
                 None => plain("state-our-turn-text"),
             };
-            say("active", "state-our-turn", text)
+            stands("active", "state-our-turn", text)
         }
         CaseState::Open | CaseState::Waiting | CaseState::Offered | CaseState::Unspecified => {
             let request = GetPositionRequest { case_id: case.case_id.clone() };
@@ -290,8 +290,8 @@ async fn messages(calls: &Calls, case: Id, from: i64) -> Result<Vec<Message>, Pr
 
 /// The notice that stands above everything while the conversation has signs of danger.
 fn safety(page: &Page, door: &EntryPoint, case: &Case, messages: &[Message]) -> Result<String, Problem> {
-    let flags = messages.iter().filter_map(|message| message.system.as_ref()).filter(|line| line.code() == SystemCode::RedFlag);
-    let Some(last) = flags.last().filter(|_| case.state() != CaseState::Closed) else { return Ok(String::new()) };
+    let mut flags = messages.iter().filter_map(|message| message.system.as_ref()).filter(|line| line.code() == SystemCode::RedFlag);
+    let Some(last) = flags.next_back().filter(|_| case.state() != CaseState::Closed) else { return Ok(String::new()) };
     let numbers = last.params.get("numbers").map(String::as_str).unwrap_or_default().split(',').filter(|number| !number.is_empty());
     let label = |number: &str| door.numbers.iter().find(|one| one.number == number).map(|one| one.label.clone()).unwrap_or_default();
     // Somebody who has the case reads it; else one is told when a person will.
