@@ -8,7 +8,10 @@ use proto::access::{IssueTokenRequest, Principal, PrincipalKind};
 use proto::config::config_service_client::ConfigServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
+use proto::intake::clinic_service_client::ClinicServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
+use proto::intake::file_service_client::FileServiceClient;
+use proto::intake::referral_service_client::ReferralServiceClient;
 use proto::intake::{Case, Message, OpenCaseResponse, PostMessageRequest, PostMessageResponse};
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::notifications::notification_service_client::NotificationServiceClient;
@@ -92,6 +95,18 @@ impl Person {
         CaseServiceClient::new(self.at("intake"))
     }
 
+    pub fn clinics(&self) -> ClinicServiceClient<Client> {
+        ClinicServiceClient::new(self.at("intake"))
+    }
+
+    pub fn files(&self) -> FileServiceClient<Client> {
+        FileServiceClient::new(self.at("intake"))
+    }
+
+    pub fn referrals(&self) -> ReferralServiceClient<Client> {
+        ReferralServiceClient::new(self.at("intake"))
+    }
+
     pub fn conversations(&self) -> ConversationServiceClient<Client> {
         ConversationServiceClient::new(self.at("intake"))
     }
@@ -117,7 +132,12 @@ impl Person {
     }
 
     pub async fn post(&self, case_id: &str, client_id: &str, text: &str) -> Result<PostMessageResponse, Status> {
-        let request = PostMessageRequest { case_id: case_id.to_owned(), client_id: client_id.to_owned(), text: text.to_owned() };
+        let request = PostMessageRequest {
+            case_id: case_id.to_owned(),
+            client_id: client_id.to_owned(),
+            text: text.to_owned(),
+            attachment_ids: Vec::new(),
+        };
         self.conversations().post_message(request).await.map(tonic::Response::into_inner)
     }
 

@@ -65,6 +65,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.config.v1.ConfigService/DiffRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/ApplyRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/ExportRegion", &[(Operator, Region)]),
+    ("samtal.config.v1.ConfigService/ListDrift", &[(Service, Region)]),
     // log
     ("samtal.log.v1.EventLogService/Read", &[(Service, Region)]),
     ("samtal.log.v1.EventLogService/Heads", &[(Service, Region), (Operator, Region)]),
@@ -113,7 +114,40 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.intake.v1.CaseService/CloseCase", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
     ("samtal.intake.v1.CaseService/ReopenCase", &[(Visitor, Own), (Worker, Clinic), (Leader, Clinic)]),
     ("samtal.intake.v1.CaseService/RateCase", &[(Visitor, Own)]),
+    ("samtal.intake.v1.CaseService/GetSummary", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)]),
+    ("samtal.intake.v1.CaseService/MarkDocumented", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)]),
+    ("samtal.intake.v1.CaseService/ListContacts", &[(Worker, Held), (Leader, Clinic)]),
+    ("samtal.intake.v1.CaseService/RevealIdentity", &[(Visitor, Own)]),
+    ("samtal.intake.v1.CaseService/RequestVideo", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Held)]),
+    ("samtal.intake.v1.CaseService/ExportCase", &[(Visitor, Own)]),
     ("samtal.intake.v1.CaseService/ListAudit", &[(Visitor, Own), (Leader, Clinic)]),
+    // intake: clinics
+    ("samtal.intake.v1.ClinicService/ListRollout", &[(Leader, Clinic), (Operator, Region)]),
+    ("samtal.intake.v1.ClinicService/SetRolloutStep", &[(Leader, Clinic), (Operator, Region)]),
+    ("samtal.intake.v1.ClinicService/SetChange", &[(Leader, Clinic)]),
+    ("samtal.intake.v1.ClinicService/RevertChange", &[(Leader, Clinic)]),
+    ("samtal.intake.v1.ClinicService/ListChanges", &[(Leader, Organisation)]),
+    // intake: files and referrals
+    ("samtal.intake.v1.FileService/UploadAttachment", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Held)]),
+    (
+        "samtal.intake.v1.FileService/DownloadAttachment",
+        &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)],
+    ),
+    ("samtal.intake.v1.ReferralService/ListReferralTargets", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
+    ("samtal.intake.v1.ReferralService/ReferCase", &[(Worker, Held), (Volunteer, Held), (Leader, Held)]),
+    (
+        "samtal.intake.v1.ReferralService/ReportReferral",
+        &[
+            (Anonymous, Region),
+            (Visitor, Region),
+            (Worker, Region),
+            (Volunteer, Region),
+            (Leader, Region),
+            (Integrator, Region),
+            (Service, Region),
+        ],
+    ),
+    ("samtal.intake.v1.ClinicService/ListCannedReplies", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
     // intake: conversations
     ("samtal.intake.v1.ConversationService/PostMessage", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Held)]),
     (
@@ -136,7 +170,10 @@ pub const POLICY: &[(&str, Rules)] = &[
         "samtal.triage.v1.TriageService/NextQuestion",
         &[(Anonymous, Region), (Visitor, Region), (Worker, Region), (Volunteer, Region), (Leader, Region), (Integrator, Region)],
     ),
-    ("samtal.triage.v1.TriageService/GetTriage", &[(Worker, Clinic), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)]),
+    (
+        "samtal.triage.v1.TriageService/GetTriage",
+        &[(Worker, Clinic), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation), (Service, Region)],
+    ),
     ("samtal.triage.v1.TriageService/SetSeverity", &[(Worker, Clinic), (Leader, Clinic)]),
     // routing
     ("samtal.routing.v1.RoutingService/SetPresence", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
@@ -149,6 +186,19 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.routing.v1.RoutingService/ClaimCase", &[(Worker, Clinic), (Leader, Clinic)]),
     ("samtal.routing.v1.RoutingService/ReleaseCase", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
     ("samtal.routing.v1.RoutingService/TransferCase", &[(Worker, Held), (Leader, Clinic)]),
+    ("samtal.routing.v1.RoutingService/HandOver", &[(Worker, Own), (Volunteer, Own), (Leader, Clinic)]),
+    (
+        "samtal.routing.v1.RoutingService/GetExpectedWait",
+        &[
+            (Anonymous, Region),
+            (Visitor, Region),
+            (Worker, Region),
+            (Volunteer, Region),
+            (Leader, Region),
+            (Integrator, Region),
+            (Service, Region),
+        ],
+    ),
     ("samtal.routing.v1.RoutingService/GetPosition", &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic)]),
     // Names of colleagues, queues and doors: a volunteer needs them to know whom they help and for whom.
     ("samtal.routing.v1.RoutingService/GetDirectory", &[(Worker, Organisation), (Volunteer, Organisation), (Leader, Organisation)]),
@@ -178,7 +228,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ),
     (
         "samtal.scheduling.v1.SchedulingService/ListBookings",
-        &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)],
+        &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation), (Service, Region)],
     ),
     // notifications
     ("samtal.notifications.v1.NotificationService/SetContact", &[(Visitor, Own), (Worker, Held), (Volunteer, Held)]),
@@ -249,7 +299,17 @@ mod tests {
 
     #[test]
     fn only_services_and_operators_reach_beyond_an_organisation_for_anything_but_public_facts() {
-        let public = ["GetEntryPoint", "ListEntryPoints", "OpenCase", "ResumeCase", "NextQuestion", "GetOpening", "ListOpenings"];
+        let public = [
+            "GetEntryPoint",
+            "ListEntryPoints",
+            "GetExpectedWait",
+            "ReportReferral",
+            "OpenCase",
+            "ResumeCase",
+            "NextQuestion",
+            "GetOpening",
+            "ListOpenings",
+        ];
         for (rpc, rules) in POLICY {
             let name = rpc.rsplit('/').next().unwrap();
             for (role, reach) in *rules {

@@ -14,6 +14,7 @@ pub const TABLES: Tables = Tables {
         ("lease", "which process works on which shard"),
         ("audit_seal", "salted hashes, one chain per shard across organisations"),
         ("region_part", "the description of the region, which every process reads as a whole; nothing of any visitor"),
+        ("region_drift", "leaders' changes to that description, which every process reads as a whole too"),
     ],
     crossing: &[
         ("log_head", "SELECT, INSERT, UPDATE", "shards are made, compared and sealed; a log rejoins"),
@@ -24,6 +25,7 @@ pub const TABLES: Tables = Tables {
         ("lease", "SELECT, INSERT, UPDATE", "takeovers"),
         ("audit_seal", "SELECT, INSERT", "the sealer"),
         ("region_part", "SELECT", "the organisations there are"),
+        ("region_drift", "SELECT", "what their leaders changed"),
         ("event_log", "SELECT", "relay and backfill give events to services, which keep organisations apart in turn"),
         ("audit_log", "SELECT, INSERT", "the sealer chains rows in the order of their positions; a rejoin is logged where it happens"),
         ("dead_letter", "SELECT", "operators list what stands still; whose it is is not known before it is read"),
@@ -32,7 +34,7 @@ pub const TABLES: Tables = Tables {
     ],
 };
 
-const MIGRATIONS: &[Migration] = &[FIRST, GUARD, ORGANISATIONS];
+const MIGRATIONS: &[Migration] = &[FIRST, GUARD, ORGANISATIONS, DRIFT];
 
 /// What the relay and the guard read with every commit: they cost nothing in the row that is written anyway.
 const GUARD: Migration = Migration {
@@ -55,6 +57,22 @@ ALTER TABLE dead_letter ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
 ALTER TABLE idempotency ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
 UPDATE timer SET organisation = COALESCE((SELECT MAX(a.organisation) FROM audit_log a WHERE a.key = timer.key), '');
 UPDATE idempotency SET organisation = COALESCE((SELECT MAX(a.organisation) FROM audit_log a WHERE a.key = idempotency.key), '');
+",
+};
+
+/// What leaders changed beside the description. Intake has them; the other services follow.
+const DRIFT: Migration = Migration {
+    name: "region_drift_0001",
+    sql: "
+CREATE TABLE region_drift (
+    organisation TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    item TEXT NOT NULL,
+    body TEXT NOT NULL,
+    set_by TEXT NOT NULL,
+    set_at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, kind, item)
+);
 ",
 };
 

@@ -22,7 +22,7 @@ struct Rig {
 impl Rig {
     async fn open(folder: tempfile::TempDir) -> Self {
         let db = Db::open(&format!("sqlite:{}", folder.path().display()), "test").await.unwrap();
-        let log = Log::open(&Settings { service: "test", shards: 1 }, db, Clock::manual(NOW), &[]).await.unwrap();
+        let log = Log::open(&Settings { service: "test", shards: 1 }, db, Clock::manual(NOW), &store::Tables::NONE).await.unwrap();
         Self { folder, committer: Committer::start(log.clone()), log }
     }
 
@@ -130,7 +130,7 @@ async fn while_witnesses_are_asked_commands_wait() {
     let rig = Rig::new().await;
     let folder = rig.copy().await;
     let db = Db::open(&format!("sqlite:{}", folder.path().display()), "test").await.unwrap();
-    let log = Log::open(&Settings { service: "test", shards: 1 }, db, Clock::manual(NOW), &[]).await.unwrap();
+    let log = Log::open(&Settings { service: "test", shards: 1 }, db, Clock::manual(NOW), &store::Tables::NONE).await.unwrap();
     log.guard().set(Phase::Asking);
     let rig = Rig { folder, committer: Committer::start(log.clone()), log };
     let mut waiting = std::pin::pin!(rig.say());

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use kernel::{Channel, Language, Profession, Severity};
 use serde::{Deserialize, Serialize};
 
+pub use crate::conversation::*;
+
 /// A text in each language that the organisation offers.
 pub type Texts = BTreeMap<Language, String>;
 
@@ -53,12 +55,42 @@ pub struct Organisation {
     pub entry_points: Vec<EntryPoint>,
     #[serde(default)]
     pub mail: Mail,
+    /// What visitors are told of the worker who answers.
+    #[serde(default)]
+    pub staff_shown: StaffShown,
+    /// Texts that workers send often, with variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canned_replies: Vec<CannedReply>,
+    /// Where visitors can be guided on to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referrals: Vec<ReferralTarget>,
+    /// Address of a video meeting, `https://meet.example/{code}`; empty: no video.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub video_url: String,
+    /// Answers to `How did you find us?`, for doors that ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found_us: Vec<Choice>,
+    /// Which identity numbers visitors may give: real ones, or made-up ones in a demonstration.
+    #[serde(default)]
+    pub person_numbers: PersonNumbers,
+    #[serde(default)]
+    pub attachments: Attachments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Country {
     SE,
     NO,
+}
+
+impl Country {
+    /// ISO 3166.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::SE => "SE",
+            Self::NO => "NO",
+        }
+    }
 }
 
 /// Which law the organisation answers to.
@@ -376,6 +408,18 @@ pub struct EntryPoint {
     /// Cases opened here are practice: marked everywhere and left out of every figure.
     #[serde(default)]
     pub practice: bool,
+    /// Whether people who look for a clinic find it; a door that is not listed is open to whoever knows its address.
+    #[serde(default = "yes")]
+    pub listed: bool,
+    /// For whom one may come here; the first is proposed.
+    #[serde(default = "anybody")]
+    pub for_whom: Vec<ForWhom>,
+    /// Whether visitors are asked how they found the way here.
+    #[serde(default)]
+    pub asks_found_us: bool,
+    /// Days after closing in which the visitor may open the case again, as long as its text is not erased.
+    #[serde(default = "reopen_days")]
+    pub reopen_days: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -422,6 +466,18 @@ fn capacity() -> u32 {
 
 fn slot_minutes() -> u16 {
     30
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn anybody() -> Vec<ForWhom> {
+    vec![ForWhom::Oneself, ForWhom::Child, ForWhom::Relative]
+}
+
+fn reopen_days() -> u32 {
+    7
 }
 
 fn chat() -> Vec<Channel> {

@@ -82,7 +82,7 @@ where
                 let limit = deadline(request.headers());
                 let served = async {
                     match gate.enter(&mut request).await {
-                        Ok(()) => inner.call(request).await.map(|response| gate.leave(oversize(response))),
+                        Ok(()) => inner.call(request).await.map(|response| gate.leave(refusal(response))),
                         Err(error) => Ok(status(error).into_http()),
                     }
                 };
@@ -169,10 +169,16 @@ fn header(headers: &http::HeaderMap, name: &str) -> String {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
-/// tonic says OUT_OF_RANGE to a message over its size limit; callers expect RESOURCE_EXHAUSTED.
-fn oversize(mut response: http::Response<Body>) -> http::Response<Body> {
-    if response.headers().get("grpc-status").is_some_and(|code| code == "11") {
+/// Two refusals are tonic's own, in words that mislead: a message over the size limit is OUT_OF_RANGE there, and bytes that
+/// are no message INTERNAL.
+fn refusal(mut response: http::Response<Body>) -> http::Response<Body> {
+    let said = |name: &str| response.headers().get(name).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    if said("grpc-status") == b"11" {
         response.headers_mut().insert("grpc-status", http::HeaderValue::from_static("8"));
+    } else if said("grpc-status") == b"13" && said("grpc-message").starts_with(b"failed%20to%20decode") {
+        let message =
+            "the bytes are not the message that this RPC takes; compare your contracts with the server's, by reflection or in proto/";
+        return status(Error::new(Code::InvalidArgument, "NOT_DECODABLE", message)).into_http();
     }
     response
 }

@@ -1,5 +1,6 @@
 //! One service in a process.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auth::Role;
@@ -7,6 +8,10 @@ use kernel::{Clock, Id, Result, Time};
 use log::lease::Leases;
 use log::timers::{Fire, Standing, Timers};
 use log::{Committer, Handler, Log, Origin, Receipt, Scope, Unit};
+use proto::config::ListDriftRequest;
+use proto::config::config_service_client::ConfigServiceClient;
+use region::Drift;
+use region::drift::Kind;
 use rpc::Caller;
 use store::{Scoped, Whose};
 use tokio::sync::watch;
@@ -83,9 +88,17 @@ impl Node {
     /// Writes the access log's rows of a read: what is shown to the caller, each thing by its own id, so that the extract of one
     /// case can be made. To be awaited before the answer is given: a read that cannot be recorded fails.
     pub async fn log_read(&self, caller: &Caller, shown: Vec<(Id, Scope)>) -> Result<()> {
+        self.log_read_as(caller, caller.rpc.to_owned(), shown).await
+    }
+
+    /// The same for a read that says more of itself than the name of the RPC, such as why it was made.
+    pub async fn log_read_as(&self, caller: &Caller, action: String, shown: Vec<(Id, Scope)>) -> Result<()> {
         let Some((first, _)) = shown.first() else { return Ok(()) };
+        // A service that reads for somebody has no organisation of its own: the rows belong to what is shown.
+        let organisations: BTreeSet<String> = shown.iter().map(|(_, scope)| scope.organisation.clone()).collect();
+        let origin = Origin { action, organisations: organisations.into_iter().collect(), ..caller.origin() };
         let (key, shown) = (*first, Arc::new(shown));
-        self.commit(key, caller.origin(), move |unit| {
+        self.commit(key, origin, move |unit| {
             let shown = shown.clone();
             Box::pin(async move {
                 shown.iter().for_each(|(key, scope)| unit.audit(*key, scope));
@@ -117,6 +130,9 @@ impl Node {
         let leases = self.leases(log::audit::DUTY, self.log.shards());
         self.platform.tasks.spawn(log::audit::run(self.log.clone(), leases, self.platform.shutdown.clone()));
         self.platform.tasks.spawn(log::housekeeping::run(self.log.clone(), self.platform.shutdown.clone()));
+        if self.service != INTAKE {
+            self.platform.tasks.spawn(follow_drift(self.clone()));
+        }
         if self.platform.replica.is_some() {
             self.platform.tasks.spawn(self.region.clone().follow(self.log.machinery(), self.platform.shutdown.clone()));
             self.platform.tasks.spawn(follow_clock(self.clone()));
@@ -152,6 +168,39 @@ impl Node {
 
 /// No log has more shards.
 const MAX_SHARDS: u32 = 64;
+
+/// Who has leaders' changes to the region.
+const INTAKE: &str = "intake";
+/// How often the others ask for them.
+const FOLLOW: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Takes over leaders' changes from intake. While intake does not answer, those that were heard hold.
+async fn follow_drift(node: Node) {
+    // A service that stands alone in a test has nobody to ask.
+    let Ok(peer) = node.peer(INTAKE) else { return };
+    let mut client = ConfigServiceClient::new(peer).max_decoding_message_size(crate::MAX_CONFIG_REQUEST);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FOLLOW) => {}
+            () = node.platform.shutdown.cancelled() => return,
+        }
+        let Ok(answer) = client.list_drift(ListDriftRequest {}).await else { continue };
+        let drift = answer.into_inner().items.into_iter().filter_map(|item| {
+            Some(Drift {
+                // A kind that only a newer intake knows is left to newer services.
+                kind: Kind::from_code(&item.kind)?,
+                organisation: item.organisation_id,
+                item: item.item_id,
+                body: item.body_json,
+                set_by: item.set_by,
+                set_at: item.set_at,
+            })
+        });
+        if let Err(error) = node.region.follow_drift(&node.committer, drift.collect()).await {
+            tracing::debug!(service = node.service, %error, "leaders' changes were not taken over; they are asked for again");
+        }
+    }
+}
 
 /// Keeps business time at the database's.
 async fn follow_clock(node: Node) {

@@ -28,6 +28,8 @@ pub struct Platform {
     pub replica: Option<String>,
     /// Outgoing mail, `smtp://HOST:PORT`; empty: no e-mail.
     pub smtp: String,
+    /// Where intake keeps the files that are sent along, `file:FOLDER`.
+    pub attachments: String,
     /// Logins that everybody knows may be used.
     pub demo: bool,
     pub shutdown: CancellationToken,

@@ -15,7 +15,10 @@ use std::sync::Arc;
 use kernel::Result;
 use proto::access::access_service_server::AccessServiceServer;
 use proto::intake::case_service_server::CaseServiceServer;
+use proto::intake::clinic_service_server::ClinicServiceServer;
 use proto::intake::conversation_service_server::ConversationServiceServer;
+use proto::intake::file_service_server::FileServiceServer;
+use proto::intake::referral_service_server::ReferralServiceServer;
 use runtime::{Built, MAX_REQUEST, MAX_RESPONSE, Platform, RoutesBuilder};
 
 /// Opens intake's database, starts consuming, and adds intake's services to `routes`.
@@ -31,6 +34,17 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
             .max_encoding_message_size(MAX_RESPONSE),
     );
     routes.add_service(
+        ClinicServiceServer::new(api::clinics::Clinics { app: app.clone() })
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_RESPONSE),
+    );
+    routes.add_service(ReferralServiceServer::new(api::referrals::Referrals { app: app.clone() }).max_decoding_message_size(MAX_REQUEST));
+    routes.add_service(
+        FileServiceServer::new(api::files::FileTransfer { app: app.clone() })
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_RESPONSE),
+    );
+    routes.add_service(
         ConversationServiceServer::new(api::conversations::Conversations { app: app.clone() })
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_RESPONSE),
@@ -40,6 +54,6 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
     for handler in &handlers {
         node.consume(handler.clone())?;
     }
-    let standing = node.timers(Arc::new(app::retention::Retention));
+    let standing = node.timers(Arc::new(app::retention::Retention { files: app.files.clone() }));
     Ok(Built { node, handlers, standing: Some(standing) })
 }

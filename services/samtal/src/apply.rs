@@ -17,6 +17,8 @@ use crate::suite::SERVICES;
 pub struct Applied {
     /// Differences before the change; every service has the same ones unless an earlier run was cut short.
     pub changes: Vec<Change>,
+    /// What leaders changed on the pages and what stays on top of the description.
+    pub drift: Vec<Change>,
     /// Services that took the change over.
     pub changed: Vec<&'static str>,
 }
@@ -74,6 +76,10 @@ pub async fn apply(clients: impl Into<Clients>, document: &Document, dry_run: bo
     for service in SERVICES {
         let request = DiffRegionRequest { service: service.to_owned(), region_json: region_json.clone() };
         let answer = config(service)?.diff_region(request).await.map_err(|status| named(service, &status))?.into_inner();
+        // Intake has leaders' changes first; the others follow it.
+        if service == "intake" {
+            applied.drift = answer.drift;
+        }
         for change in answer.changes {
             if !applied.changes.contains(&change) {
                 applied.changes.push(change);

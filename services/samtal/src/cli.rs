@@ -1,6 +1,8 @@
 //! The command line.
 
 mod pages;
+mod tokens;
+mod tools;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -14,9 +16,9 @@ use ephemeral::Ephemeral;
 use kernel::{Clock, Error, Id, Result};
 use suite::client::{self, Clients};
 use suite::config::{Config, DEFAULTS, Flags};
+use suite::demo;
 use suite::folder::{Folder, read_secret};
 use suite::suite::{Parts, SERVICES, Suite, listen};
-use suite::{apply, demo, operate, simulate};
 
 /// Chat-based care and counselling for a health region: one binary, all roles.
 #[derive(Parser)]
@@ -74,6 +76,11 @@ enum Command {
         json: bool,
         #[command(flatten)]
         to: Target,
+    },
+    /// Make a token for a journal system or for staff, or end one
+    Token {
+        #[command(subcommand)]
+        command: tokens::TokenCommand,
     },
     /// Look after a service's log
     Log {
@@ -181,13 +188,14 @@ pub async fn run() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Up { demo, flags } => up(demo, &flags, started).await,
         Command::Serve { role, replica, flags } => serve(&role, replica, &flags).await,
-        Command::Apply { files, dry_run, to } => apply_files(&files, dry_run, &to).await,
-        Command::Simulate { what: _, embedded, cases, seed, json, to } => simulate(embedded, cases, seed, json, &to).await,
-        Command::Log { command: LogCommand::Rejoin { service, dry_run, to } } => rejoin(&service, dry_run, &to).await,
-        Command::DeadLetters { command } => dead_letters(command).await,
-        Command::VerifyAudit { service, to } => verify_audit(&service, &to).await,
+        Command::Apply { files, dry_run, to } => tools::apply_files(&files, dry_run, &to).await,
+        Command::Simulate { what: _, embedded, cases, seed, json, to } => tools::simulate(embedded, cases, seed, json, &to).await,
+        Command::Token { command } => tokens::run(command).await,
+        Command::Log { command: LogCommand::Rejoin { service, dry_run, to } } => tools::rejoin(&service, dry_run, &to).await,
+        Command::DeadLetters { command } => tools::dead_letters(command).await,
+        Command::VerifyAudit { service, to } => tools::verify_audit(&service, &to).await,
         Command::Config => {
-            print!("{DEFAULTS}");
+            say!("{}", DEFAULTS.trim_end());
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -241,6 +249,7 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
         secret: secret.clone(),
         shards: shards(&config),
         smtp: config.smtp.clone(),
+        attachments: config.attachments(),
         reflection: config.reflection,
         replica: None,
         peers: config.peers.clone(),
@@ -258,17 +267,17 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
     } else {
         None
     };
-    println!(
+    say!(
         "Samtal is ready after {:.2} s: pages at {pages}, gRPC at {grpc}, data in {}",
         started.elapsed().as_secs_f64(),
         config.data.display()
     );
     if let Some(shown) = shown {
-        println!("\nAn integrator's token:\n{}\n\n{}\n\nCtrl-C stops it.", shown.integrator_token, demo::lines(&shown, grpc));
+        say!("\nAn integrator's token:\n{}\n\n{}\n\nCtrl-C stops it.", shown.integrator_token, demo::lines(&shown, grpc));
     }
     stopped().await;
     if std::io::stdout().is_terminal() {
-        println!("\nStopping.");
+        say!("\nStopping.");
     }
     suite.stop().await?;
     Ok(ExitCode::SUCCESS)
@@ -299,6 +308,7 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
         secret: Secret::new(config.secret.as_bytes())?,
         shards: shards(&config),
         smtp: config.smtp.clone(),
+        attachments: config.attachments(),
         reflection: config.reflection,
         replica: Some(replica.unwrap_or_else(|| Id::new(clock.now()).to_string())),
         peers: config.peers.clone(),
@@ -307,7 +317,7 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
         http: None,
     };
     let suite = start(parts, &[role]).await?;
-    println!("{role} is ready: gRPC at {}", suite.grpc);
+    say!("{role} is ready: gRPC at {}", suite.grpc);
     stopped().await;
     suite.stop().await?;
     Ok(ExitCode::SUCCESS)
@@ -363,104 +373,4 @@ async fn stopped() {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
-}
-
-async fn apply_files(files: &[PathBuf], dry_run: bool, to: &Target) -> Result<ExitCode> {
-    let document = apply::read(files).map_err(|findings| apply::refused(&findings))?;
-    let client = to.connect().await?;
-    let applied = apply::apply(&client, &document, dry_run).await?;
-    for change in &applied.changes {
-        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
-        println!("{}: {} -> {}", change.path, value(&change.before), value(&change.after));
-    }
-    match (applied.changes.is_empty() && applied.changed.is_empty(), dry_run) {
-        (true, _) => println!("Nothing to change."),
-        (false, true) => println!("{} changes; nothing was applied (--dry-run).", applied.changes.len()),
-        (false, false) => println!("{} changes applied to {}.", applied.changes.len(), applied.changed.join(", ")),
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn rejoin(service: &str, dry_run: bool, to: &Target) -> Result<ExitCode> {
-    let done = operate::rejoin(&to.connect().await?, service, dry_run).await?;
-    for orphan in &done.orphans {
-        println!("orphaned: shard {}, positions {} to {}, seen by {}", orphan.shard, orphan.first, orphan.last, orphan.consumer);
-    }
-    if done.incarnation.is_empty() {
-        println!("{} ranges would be orphaned; nothing was changed (--dry-run).", done.orphans.len());
-    } else {
-        println!("{service} goes on in incarnation {}; {} ranges are orphaned.", done.incarnation, done.orphans.len());
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn dead_letters(command: DeadLetterCommand) -> Result<ExitCode> {
-    match command {
-        DeadLetterCommand::List { service, to } => {
-            let letters = operate::dead_letters(&to.connect().await?, &service).await?;
-            letters.iter().for_each(|letter| println!("{letter}"));
-            println!("{} set aside.", letters.len());
-        }
-        DeadLetterCommand::Replay { service, event_id, to } => {
-            println!("{} events took effect.", operate::settle(&to.connect().await?, &service, &event_id, false).await?);
-        }
-        DeadLetterCommand::Drop { service, event_id, to } => {
-            println!(
-                "Dropped; {} events that waited behind it took effect.",
-                operate::settle(&to.connect().await?, &service, &event_id, true).await?
-            );
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn verify_audit(service: &str, to: &Target) -> Result<ExitCode> {
-    let services = match SERVICES.iter().position(|one| *one == service) {
-        Some(one) => SERVICES.get(one..=one).unwrap_or_default(),
-        None if service == "all" => &SERVICES,
-        None => return Err(Error::invalid("service", format!("must be all or one of {}", SERVICES.join(", ")))),
-    };
-    let client = to.connect().await?;
-    let mut clean = true;
-    for service in services {
-        let report = operate::verify_audit(&client, service).await?;
-        println!("{service}: {}", operate::audit_line(&report, Clock::system().now()));
-        report.faults.iter().for_each(|fault| println!("  {fault}"));
-        clean &= report.faults.is_empty();
-    }
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-async fn simulate(embedded: bool, cases: usize, seed: u64, json: bool, to: &Target) -> Result<ExitCode> {
-    if cases == 0 || cases > 1_000_000 {
-        return Err(Error::invalid("cases", "must be 1 to 1,000,000"));
-    }
-    let config = Config::load(&to.flags)?;
-    let settings =
-        telemetry::Settings { filter: "warn,sqlx=error".to_owned(), service: "simulate".to_owned(), ..telemetry::Settings::default() };
-    let _telemetry = telemetry::start(&settings)?;
-    // The folder goes when the simulation is over.
-    let folder = if embedded && config.is_embedded() { Some(scratch()?) } else { None };
-    let target = if embedded {
-        let store = folder.as_ref().map_or_else(|| config.store.clone(), |folder| format!("sqlite:{}", folder.path().display()));
-        simulate::Target::Embedded { store, bus: config.bus.clone(), cache: config.cache.clone(), shards: shards(&config) }
-    } else {
-        let addresses = simulate::Addresses { all: to.address.clone(), own: config.peers.clone() };
-        simulate::Target::Running { addresses, operator: to.operator_token()? }
-    };
-    let outcome = simulate::run(&simulate::Settings { cases, seed, quiet: json, target }).await?;
-    if json {
-        println!("{}", serde_json::to_string(&outcome).map_err(|error| Error::internal(error.to_string()))?);
-    } else {
-        println!("{}", outcome.text());
-    }
-    Ok(if outcome.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A folder of its own for an embedded store.
-fn scratch() -> Result<tempfile::TempDir> {
-    tempfile::Builder::new()
-        .prefix("samtal-simulate-")
-        .tempdir()
-        .map_err(|error| Error::unavailable(format!("no temporary folder can be made: {error}; set TMPDIR to one that can be written")))
 }

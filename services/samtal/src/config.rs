@@ -22,6 +22,7 @@ pub struct Config {
     pub http: String,
     pub secret: String,
     pub smtp: String,
+    pub attachments: String,
     pub shards: u32,
     pub reflection: bool,
     pub log: String,
@@ -83,6 +84,11 @@ impl Config {
         figment
             .extract()
             .map_err(|error| Error::invalid("config", format!("cannot be used: {error}; `samtal config` prints every setting")))
+    }
+
+    /// Where files that are sent along lie: a folder in the data folder, if nothing else is said.
+    pub fn attachments(&self) -> String {
+        if self.attachments.is_empty() { format!("file:{}", self.data.join("attachments").display()) } else { self.attachments.clone() }
     }
 
     /// Whether the services' tables lie in the data folder.

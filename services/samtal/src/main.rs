@@ -1,5 +1,13 @@
 //! `samtal`: one binary for all roles.
 
+/// Prints a line. A reader that has gone away (`| head`) is no fault of ours.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 mod cli;
 
 use std::process::ExitCode;

@@ -32,6 +32,8 @@ pub struct Parts {
     pub secret: Secret,
     pub shards: u32,
     pub smtp: String,
+    /// Where the files that are sent along lie, `file:FOLDER`.
+    pub attachments: String,
     pub reflection: bool,
     /// This replica's name among several; None: the only process there is.
     pub replica: Option<String>,
@@ -69,6 +71,7 @@ impl Suite {
             shards: parts.shards,
             replica: parts.replica,
             smtp: parts.smtp,
+            attachments: parts.attachments,
             demo: parts.pages.demo,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -19,6 +19,8 @@ const DOMAIN_MAY_USE: &[&str] = &[
     // Calendars and holidays: pure computation.
     "jiff",
     "computus",
+    // What a picture's file is made of: pure too.
+    "img_parts",
     "proptest",
     "super",
     "self",

@@ -149,8 +149,26 @@ async fn what_is_over_is_erased_in_time(stack: Stack) {
         ..Default::default()
     };
     anna.triage().set_severity(severity).await.unwrap();
+    let reveal = proto::intake::RevealIdentityRequest {
+        case_id: visitor.case_id.clone(),
+        field: proto::intake::IdentityField::Name.into(),
+        value: format!("{CANARY} avslöjat"),
+        ..Default::default()
+    };
+    visitor.me.cases().reveal_identity(reveal).await.unwrap();
+    let refer = proto::intake::ReferCaseRequest {
+        request_id: String::new(),
+        case_id: visitor.case_id.clone(),
+        referral_target_id: "alfa-other".into(),
+    };
+    anna.referrals().refer_case(refer).await.unwrap();
     anna.cases().close_case(crate::journey::close(&visitor.case_id, Outcome::Treated)).await.unwrap();
-    visitor.me.cases().rate_case(RateCaseRequest { case_id: visitor.case_id.clone(), rating: 5, ..Default::default() }).await.unwrap();
+    visitor
+        .me
+        .cases()
+        .rate_case(RateCaseRequest { case_id: visitor.case_id.clone(), rating: 5, text: format!("{CANARY} omdöme"), ..Default::default() })
+        .await
+        .unwrap();
 
     // Otherwise the other case would be offered every minute of the week.
     anna.present(false).await;
@@ -160,8 +178,9 @@ async fn what_is_over_is_erased_in_time(stack: Stack) {
     suite.advance(Duration::from_secs(1)).await;
 
     let messages = lea.messages(&visitor.case_id).await.unwrap();
-    assert_eq!(messages.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2], "seq stays dense");
+    assert_eq!(messages.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6], "seq stays dense");
     assert!(messages.iter().all(|message| message.erased && message.text.is_empty()), "{messages:?}");
+    assert!(messages.iter().flat_map(|message| &message.system).all(|line| line.params.is_empty()), "{messages:?}");
     let case = lea.case(&visitor.case_id).await.unwrap();
     assert!(case.erased && case.visitor.unwrap_or_default().display_name.is_empty());
     let after = events(&suite, &visitor.case_id).await;

@@ -57,7 +57,9 @@ async fn both_screens_show_every_message_once(stack: Stack) {
     let (mut hers, mut theirs) = (screen(&anna, case, 0).await, screen(&visitor.me, case, 0).await);
     for stream in [&mut hers, &mut theirs] {
         assert!(matches!(next(stream).await, Event::Message(message) if message.seq == 1));
-        while !matches!(next(stream).await, Event::CaughtUp(up) if up.last_seq == 1) {}
+        // Who answers is a line of the conversation.
+        assert!(matches!(next(stream).await, Event::Message(message) if message.seq == 2 && message.system.is_some()));
+        while !matches!(next(stream).await, Event::CaughtUp(up) if up.last_seq == 2) {}
     }
     // 20 from each side at once.
     let writers = [(anna.clone(), "a"), (visitor.me.clone(), "v")].map(|(person, name)| {
@@ -71,7 +73,7 @@ async fn both_screens_show_every_message_once(stack: Stack) {
     for writer in writers {
         writer.await.unwrap();
     }
-    let expected: Vec<i64> = (2..=41).collect();
+    let expected: Vec<i64> = (3..=42).collect();
     assert_eq!(seqs(&mut hers, 40).await, expected);
     assert_eq!(seqs(&mut theirs, 40).await, expected);
 
@@ -88,14 +90,18 @@ async fn both_screens_show_every_message_once(stack: Stack) {
     assert_eq!(anna.post(case, "same", "en gång").await.unwrap(), first);
     refused(anna.post(case, "same", "något annat").await, Code::AlreadyExists, "CLIENT_ID_REUSED");
     // Another sender's ids are their own.
-    assert_eq!(visitor.me.post(case, "same", "min egen").await.unwrap().message.unwrap().seq, 43);
-    assert_eq!(seqs(&mut theirs, 2).await, [42, 43]);
+    assert_eq!(visitor.me.post(case, "same", "min egen").await.unwrap().message.unwrap().seq, 44);
+    assert_eq!(seqs(&mut theirs, 2).await, [43, 44]);
     // A case that is closed says so on the screen.
     anna.cases().close_case(crate::journey::close(case, proto::intake::Outcome::Advice)).await.unwrap();
     while !matches!(next(&mut theirs).await, Event::Case(case) if case.closed_at.is_some()) {}
     // Beyond the end there is nothing, and before it everything.
     let read = visitor.me.messages(case).await.unwrap();
-    assert_eq!(read.iter().map(|message| message.seq).collect::<Vec<_>>(), (1..=43).collect::<Vec<_>>());
+    assert_eq!(
+        read.iter().map(|message| message.seq).collect::<Vec<_>>(),
+        (1..=45).collect::<Vec<_>>(),
+        "the last one says that it is closed"
+    );
 }
 
 async fn a_screen_that_comes_and_goes_misses_nothing(stack: Stack) {
@@ -112,18 +118,18 @@ async fn a_screen_that_comes_and_goes_misses_nothing(stack: Stack) {
     });
     // P12: a reader that reconnects after every few messages gets each gap once.
     let (mut seen, mut round) = (Vec::new(), 0);
-    while seen.len() < 121 {
+    while seen.len() < 122 {
         round += 1;
         let mut stream = screen(&visitor.me, &case, seen.last().copied().unwrap_or(0)).await;
-        let some = (round % 7 + 1).min(121 - seen.len());
+        let some = (round % 7 + 1).min(122 - seen.len());
         seen.extend(seqs(&mut stream, some).await);
     }
     writer.await.unwrap();
-    assert_eq!(seen, (1..=121).collect::<Vec<_>>());
+    assert_eq!(seen, (1..=122).collect::<Vec<_>>());
     // From the middle on.
     let mut stream = screen(&visitor.me, &case, 100).await;
-    assert_eq!(seqs(&mut stream, 21).await, (101..=121).collect::<Vec<_>>());
-    while !matches!(next(&mut stream).await, Event::CaughtUp(up) if up.last_seq == 121) {}
+    assert_eq!(seqs(&mut stream, 22).await, (101..=122).collect::<Vec<_>>());
+    while !matches!(next(&mut stream).await, Event::CaughtUp(up) if up.last_seq == 122) {}
 }
 
 async fn many_conversations_share_one_stream(stack: Stack) {
@@ -139,9 +145,14 @@ async fn many_conversations_share_one_stream(stack: Stack) {
         frames.send(ConverseRequest { correlation_id, token: token.to_owned(), frame: Some(frame) }).await.unwrap();
     };
     let post = |case_id: &str, client_id: &str| {
-        Frame::Post(PostMessageRequest { case_id: case_id.to_owned(), client_id: client_id.to_owned(), text: format!("text {client_id}") })
+        Frame::Post(PostMessageRequest {
+            case_id: case_id.to_owned(),
+            client_id: client_id.to_owned(),
+            text: format!("text {client_id}"),
+            attachment_ids: Vec::new(),
+        })
     };
-    let subscribe = |case_id: &str| Frame::Subscribe(SubscribeRequest { case_id: case_id.to_owned(), after_seq: 1 });
+    let subscribe = |case_id: &str| Frame::Subscribe(SubscribeRequest { case_id: case_id.to_owned(), after_seq: 2 });
     send(1, &one.me.token, subscribe(&one.case_id)).await;
     send(2, &anna.token, subscribe(&other.case_id)).await;
     let mut caught_up = 0;
@@ -165,7 +176,7 @@ async fn many_conversations_share_one_stream(stack: Stack) {
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(shown, [(2..=11).collect::<Vec<_>>(), (2..=11).collect::<Vec<_>>()]);
+    assert_eq!(shown, [(3..=12).collect::<Vec<_>>(), (3..=12).collect::<Vec<_>>()]);
     let of = |first: u64| posted.iter().copied().filter(|id| (first..first + 10).contains(id)).collect::<Vec<_>>();
     assert_eq!((of(100), of(200)), ((100..110).collect(), (200..210).collect()), "answers of one conversation keep their order");
 
@@ -214,7 +225,7 @@ async fn a_visitor_comes_back_with_the_phrase(stack: Stack) {
     assert_eq!(back.case.unwrap().case_id, visitor.case_id);
     assert_ne!(back.visitor_token, visitor.me.token);
     let device = suite.with_token(&back.visitor_token);
-    assert_eq!(device.messages(&visitor.case_id).await.unwrap().len(), 2);
+    assert_eq!(device.messages(&visitor.case_id).await.unwrap().len(), 3, "the line that says who answers among them");
     refused(suite.anonymous().cases().resume_case(resume("ba be bo da de fi fo ga")).await, Code::NotFound, "NOT_FOUND");
     refused(
         device.conversations().list_notes(ListNotesRequest { case_id: visitor.case_id.clone() }).await,

@@ -23,12 +23,23 @@ const SHARED: &[&str] = &[
     "lease",
     "audit_seal",
     "region_part",
+    "region_drift",
     "queue_lock",
     "resource_lock",
 ];
 
 /// Tables of organisations into which the log's machinery sees as a whole. Whoever adds one adds it here too.
-const CROSSING: &[&str] = &["event_log", "audit_log", "dead_letter", "timer", "idempotency", "intake.access_token", "intake.cases"];
+const CROSSING: &[&str] = &[
+    "event_log",
+    "audit_log",
+    "dead_letter",
+    "timer",
+    "idempotency",
+    "intake.access_token",
+    "intake.attachment",
+    "intake.cases",
+    "intake.referral",
+];
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
@@ -146,7 +157,14 @@ async fn p15_postgresql_itself_keeps_organisations_apart() {
     let seen = cases("alfa".into()).await.unwrap();
     assert!(!seen.is_empty() && seen.iter().all(|row| row.text(0).unwrap() == "alfa"));
     assert!(cases(Whose::many(["alfa", "beta"])).await.unwrap().len() > seen.len());
-    for sql in ["SELECT 1 FROM message", "SELECT 1 FROM note", "SELECT * FROM cases", "SELECT 1 FROM visitor"] {
+    for sql in [
+        "SELECT 1 FROM message",
+        "SELECT 1 FROM note",
+        "SELECT * FROM cases",
+        "SELECT 1 FROM visitor",
+        "SELECT file_name FROM attachment",
+        "SELECT case_id FROM referral",
+    ] {
         let error = intake.of(Whose::Log).rows(sql, args![]).await.err().unwrap();
         assert!(error.message.contains("permission denied"), "{sql}: {error}");
     }

@@ -93,12 +93,16 @@ async fn a_case_from_door_to_rating(stack: Stack) {
     refused(first.me.conversations().post_note(note).await, Code::PermissionDenied, "NOT_ALLOWED");
     let texts: Vec<(i64, SenderKind, String)> =
         first.me.messages(&first.case_id).await.unwrap().into_iter().map(|one| (one.seq, one.sender_kind(), one.text)).collect();
-    let expected =
-        [(1, SenderKind::Visitor, "Jag är förkyld"), (2, SenderKind::Worker, "Hej, hur mår du?"), (3, SenderKind::Visitor, "Bättre, tack")];
+    let expected = [
+        (1, SenderKind::Visitor, "Jag är förkyld"),
+        (2, SenderKind::System, ""),
+        (3, SenderKind::Worker, "Hej, hur mår du?"),
+        (4, SenderKind::Visitor, "Bättre, tack"),
+    ];
     assert_eq!(texts, expected.map(|(seq, kind, text)| (seq, kind, text.to_owned())));
 
     // The end, by whoever has it; the rating, by whoever came.
-    let rate = |rating| RateCaseRequest { request_id: String::new(), case_id: first.case_id.clone(), rating };
+    let rate = |rating| RateCaseRequest { request_id: String::new(), case_id: first.case_id.clone(), rating, text: String::new() };
     refused(first.me.cases().rate_case(rate(5)).await, Code::FailedPrecondition, "CASE_NOT_CLOSED");
     refused(anna.cases().close_case(close(&first.case_id, Outcome::Advice)).await, Code::NotFound, "NOT_FOUND");
     let closed = bo.cases().close_case(close(&first.case_id, Outcome::Advice)).await.unwrap().into_inner().case.unwrap();

@@ -25,7 +25,9 @@ pub const CANARY: &str = "KANARIE-7702";
 /// RPCs that answer anybody, with the reason. What they say must still hold nothing of a conversation.
 const PUBLIC: &[(&str, &str)] = &[
     ("samtal.intake.v1.CaseService/GetEntryPoint", "a door, its hours and its reasons are there for everybody to find"),
-    ("samtal.intake.v1.CaseService/ListEntryPoints", "doors are there for everybody to find"),
+    ("samtal.intake.v1.CaseService/ListEntryPoints", "people look for their clinic before they are anybody here"),
+    ("samtal.routing.v1.RoutingService/GetExpectedWait", "how long one waits at a door, coarsely, is on the door"),
+    ("samtal.intake.v1.ReferralService/ReportReferral", "whoever has the code on the card may tell what became of it"),
     ("samtal.triage.v1.TriageService/NextQuestion", "the questions that a door asks everybody"),
     ("samtal.scheduling.v1.SchedulingService/GetOpening", "opening hours are on the door"),
     ("samtal.scheduling.v1.SchedulingService/ListOpenings", "opening hours are on the door"),
@@ -35,6 +37,7 @@ const PUBLIC: &[(&str, &str)] = &[
 
 /// Refusals that speak of the request's form, though it names something of beta's: said of any text that is not one's own.
 const FORM: &[(&str, &str)] = &[
+    ("samtal.intake.v1.FileService/UploadAttachment", "a piece without a start names nothing at all"),
     ("samtal.log.v1.EventLogService/Watch", "another's resume token does not open, like any other text"),
     ("samtal.intake.v1.CaseService/OpenCase", "a reason of another door, which is public, does not fit this one"),
     ("samtal.triage.v1.TriageService/NextQuestion", "a reason of another door, which is public, does not fit this one"),
@@ -62,7 +65,7 @@ impl Things {
     pub fn nowhere(suite: &TestSuite) -> Things {
         let id = || Id::new(suite.clock.now()).to_string();
         let by_field = FIELDS.iter().map(|field| {
-            let uuid = ["case_id", "offer_id", "booking_id", "notification_id", "token_id", "event_id"].contains(field);
+            let uuid = ["case_id", "offer_id", "booking_id", "notification_id", "token_id", "event_id", "attachment_id"].contains(field);
             (*field, if uuid { id() } else { "nobody-has-this".to_owned() })
         });
         Things { by_field: by_field.collect(), starts_at: proto::timestamp(suite.clock.now()), token_hash: vec![7; 32], visitor: None }
@@ -80,6 +83,7 @@ impl Things {
         let note =
             proto::intake::PostNoteRequest { case_id: visitor.case_id.clone(), client_id: "n1".into(), text: format!("{CANARY} {name}") };
         anna.conversations().post_note(note).await.unwrap();
+        let attachment = crate::files::upload(&anna, &visitor.case_id, "text/plain", format!("{CANARY} {name}").as_bytes()).await.unwrap();
         let now = suite.clock.now();
         let window = Interval { from: Some(proto::timestamp(now)), to: Some(proto::timestamp(now + Duration::from_secs(86_400))) };
         let list =
@@ -137,6 +141,9 @@ impl Things {
             ("clinic_id", format!("{name}-norr")),
             ("queue_id", format!("{name}-push")),
             ("worker_id", format!("{name}.anna")),
+            ("to_worker_id", format!("{name}.bo")),
+            ("attachment_id", attachment.attachment_id),
+            ("referral_target_id", format!("{name}-quit")),
             ("resource_id", resource_id),
             ("calendar_id", format!("{name}-hours")),
             ("entry_point_id", door),
@@ -173,6 +180,9 @@ const FIELDS: &[&str] = &[
     "clinic_id",
     "queue_id",
     "worker_id",
+    "to_worker_id",
+    "attachment_id",
+    "referral_target_id",
     "resource_id",
     "calendar_id",
     "entry_point_id",
@@ -186,11 +196,24 @@ fn plain(field: &FieldDescriptor, things: &Things) -> Option<Value> {
         // May stay empty.
         "request_id" | "language" | "page_token" | "page_size" | "answers" | "state" | "states" | "due_at" | "for_whom" | "channel"
         | "leave_message" | "keep" | "visitor" | "external_ref" | "capacity" | "hold_seconds" | "after_seq" | "age" | "at"
-        | "ttl_seconds" | "cursors" | "dry_run" | "limit" | "shard" | "token" | "to" => None,
+        | "ttl_seconds" | "query" | "view" | "found_us_id" | "cursors" | "dry_run" | "limit" | "shard" | "token" | "to" => None,
         "from" if matches!(field.kind(), Kind::Message(_)) => None,
         "from" => Some(Value::I64(1)),
         "text" => text("hej"),
         "client_id" => text("tenants"),
+        "access_reason" => text("continuity"),
+        "file_name" => text("prov.txt"),
+        "media_type" => text("text/plain"),
+        "data" => Some(Value::Bytes(Bytes::from_static(b"hej"))),
+        "item_id" => text("alfa-norr-lab"),
+        "body_json" => text(r#"{"id":"alfa-norr-lab","clinic":"alfa-norr","title":{"sv":"a","en":"a"},"text":{"sv":"b","en":"b"}}"#),
+        "step" => Some(Value::EnumNumber(1)),
+        "done" => Some(Value::Bool(true)),
+        "referral_code" => text("23456-789AB"),
+        "once" | "attachment_ids" => None,
+        "profession" => None,
+        "field" => Some(Value::EnumNumber(1)),
+        "value" => text("Någon"),
         "reason" => text("ett skäl"),
         "email" => text("nagon@visitor.example"),
         "region_json" => text(r#"{"region":"x","organisations":[]}"#),
@@ -281,7 +304,9 @@ impl World {
             let frames = kinds.into_iter().map(|kind| {
                 let Kind::Message(inner) = kind.kind() else { panic!("{kind:?}") };
                 let mut frame = DynamicMessage::new(input.clone());
-                frame.set_field_by_name("correlation_id", Value::U64(7));
+                if input.get_field_by_name("correlation_id").is_some() {
+                    frame.set_field_by_name("correlation_id", Value::U64(7));
+                }
                 frame.set_field(&kind, Value::Message(self.request(&inner, &vec![whose; names(&inner).len()])));
                 Bytes::from(frame.encode_to_vec())
             });
@@ -349,7 +374,7 @@ async fn p15_no_rpc_shows_anything_of_another_organisation(stack: Stack) {
     for method in methods() {
         let reads = ["Get", "List", "Subscribe", "Watch", "SetTyping", "PostMessage", "PostNote", "SetContact", "HoldSlot", "SetSeverity"];
         // Operators' and the pages' own.
-        let nobodys = ["ListCursors", "ListDeadLetters", "ListDemoLogins"];
+        let nobodys = ["ListCursors", "ListDeadLetters", "ListDemoLogins", "ListDrift"];
         if !reads.iter().any(|verb| method.name().starts_with(verb)) || nobodys.contains(&method.name()) {
             continue;
         }
@@ -391,6 +416,8 @@ fn judge(path: &str, answer: &Result<Vec<Bytes>, Status>, world: &World) -> Opti
                 let text = format!("{CANARY} beta");
                 status.message().contains(&text).then(|| "a text of another's in the error".to_owned())
             }
+            // Tests share an address, and so the limit on its tries; that it is reached says nothing of anybody's.
+            Code::ResourceExhausted if public => None,
             Code::InvalidArgument if FORM.iter().any(|(form, _)| *form == path) => None,
             code => Some(format!("{code:?} {}: {}", reason(status), status.message())),
         },

@@ -1,5 +1,6 @@
 mod bad_input;
 mod differences;
+mod drifts;
 mod examples;
 mod findings;
 

@@ -1,6 +1,7 @@
 //! What the types cannot say: references lead somewhere, ids are unique, hours do not overlap, every text exists in every language.
 
 mod calendar;
+mod conversation;
 mod names;
 mod organisation;
 mod protocol;

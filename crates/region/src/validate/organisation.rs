@@ -4,7 +4,7 @@ use jiff::tz::TimeZoneDatabase;
 use kernel::Channel;
 
 use super::names::{self, Kind};
-use super::{Found, Scope, calendar, codes, protocol};
+use super::{Found, Scope, calendar, codes, conversation, protocol};
 use crate::model::{EntryPoint, Queue, Resource, Worker};
 
 pub(super) fn check(scope: &Scope<'_>, found: &mut Found) {
@@ -41,6 +41,7 @@ pub(super) fn check(scope: &Scope<'_>, found: &mut Found) {
         check_entry_point(scope, found, &scope.at(format_args!("entry_points[{i}]")), door);
     }
     check_mail(scope, found);
+    conversation::check(scope, found);
 }
 
 fn check_catalogue(scope: &Scope<'_>, found: &mut Found) {
@@ -104,6 +105,13 @@ fn check_entry_point(scope: &Scope<'_>, found: &mut Found, path: &str, door: &En
         }
     }
     found.range(format!("{path}.retention_days"), door.retention_days, 1, 3660);
+    if door.for_whom.is_empty() {
+        found.add(format!("{path}.for_whom"), "is empty; name at least one of self, child, relative, or leave it out");
+    }
+    found.distinct(&format!("{path}.for_whom"), &door.for_whom);
+    if door.asks_found_us && scope.own.found_us.is_empty() {
+        found.add(format!("{path}.asks_found_us"), "asks a question that has no answers; give the organisation a list found_us");
+    }
 }
 
 fn check_mail(scope: &Scope<'_>, found: &mut Found) {

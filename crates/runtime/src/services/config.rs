@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use kernel::{Error, Result};
 use proto::config::config_service_server::ConfigService;
 use proto::config::{
-    ApplyRegionRequest, ApplyRegionResponse, Change, DiffRegionRequest, DiffRegionResponse, ExportRegionRequest, ExportRegionResponse,
-    Problem, ValidateRegionRequest, ValidateRegionResponse,
+    ApplyRegionRequest, ApplyRegionResponse, Change, DiffRegionRequest, DiffRegionResponse, DriftItem, ExportRegionRequest,
+    ExportRegionResponse, ListDriftRequest, ListDriftResponse, Problem, ValidateRegionRequest, ValidateRegionResponse,
 };
-use region::Region;
+use region::{Drift, Region};
 use rpc::{Answer, caller, status};
 use tonic::Request;
 
@@ -47,7 +47,8 @@ impl ConfigService for Config {
         let request = request.into_inner();
         let node = self.node(&request.service).map_err(status)?;
         let after = parse(&request.region_json).map_err(status)?;
-        Ok(DiffRegionResponse { changes: changes(&node.region.get(), &after) }.into())
+        let drift = node.region.drift().iter().map(|change| drifted(change, &after)).collect();
+        Ok(DiffRegionResponse { changes: changes(&node.region.described(), &after), drift }.into())
     }
 
     async fn apply_region(&self, request: Request<ApplyRegionRequest>) -> Answer<ApplyRegionResponse> {
@@ -64,9 +65,27 @@ impl ConfigService for Config {
 
     async fn export_region(&self, request: Request<ExportRegionRequest>) -> Answer<ExportRegionResponse> {
         let node = self.node(&request.into_inner().service).map_err(status)?;
-        let region_json = serde_json::to_string(&*node.region.get()).map_err(|error| status(Error::internal(error.to_string())))?;
+        let region_json = serde_json::to_string(&node.region.described()).map_err(|error| status(Error::internal(error.to_string())))?;
         Ok(ExportRegionResponse { region_json }.into())
     }
+
+    async fn list_drift(&self, _: Request<ListDriftRequest>) -> Answer<ListDriftResponse> {
+        let node = self.nodes.get("intake").ok_or_else(|| status(Error::not_found("intake in this process")))?;
+        let items = node.region.drift().into_iter().map(|change| DriftItem {
+            organisation_id: change.organisation,
+            kind: change.kind.code().to_owned(),
+            item_id: change.item,
+            body_json: change.body,
+            set_by: change.set_by,
+            set_at: change.set_at,
+        });
+        Ok(ListDriftResponse { items: items.collect() }.into())
+    }
+}
+
+/// A leader's change as a difference from the description that is given.
+fn drifted(change: &Drift, described: &Region) -> Change {
+    Change { path: change.path(), before: change.described(described), after: (!change.body.is_empty()).then(|| change.body.clone()) }
 }
 
 /// The differences of two regions, organisation by organisation.

@@ -12,6 +12,9 @@ use crate::Gateway;
 use crate::sign_in::demo;
 use crate::web::{Page, Problem};
 
+/// Doors that are shown: as many as one answer gives, and more than a demo has.
+const MOST: i32 = 200;
+
 pub fn routes() -> Router<Gateway> {
     Router::new().route("/", get(door))
 }
@@ -35,7 +38,8 @@ async fn door(State(gateway): State<Gateway>, page: Page) -> Result<Response, Pr
     if !page.demo() {
         return page.show(&Start { page: page.clone() });
     }
-    let request = ListEntryPointsRequest { language: page.language().code().to_owned() };
+    let request =
+        ListEntryPointsRequest { language: page.language().code().to_owned(), page_size: MOST, ..ListEntryPointsRequest::default() };
     let entry_points = page.calls().cases().list_entry_points(request).await?.into_inner().entry_points;
     let (leaders, workers) = demo::logins(&gateway).await?.into_iter().partition(|login| login.kind() == PrincipalKind::Leader);
     page.show(&Door { page: page.clone(), entry_points, workers, leaders })

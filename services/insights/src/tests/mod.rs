@@ -51,6 +51,7 @@ impl World {
             shards: 4,
             replica: None,
             smtp: String::new(),
+            attachments: String::new(),
             demo: false,
             shutdown: tokio_util::sync::CancellationToken::new(),
             tasks: tokio_util::task::TaskTracker::new(),
@@ -185,7 +186,7 @@ impl Story {
     }
 
     fn rated(self, rating: i32) -> Self {
-        self.then(1, &CaseRated { rating })
+        self.then(1, &CaseRated { rating, ..Default::default() })
     }
 
     fn booked(self) -> Self {

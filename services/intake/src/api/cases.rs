@@ -6,9 +6,11 @@ use kernel::error::{Code, Violations};
 use kernel::{Error, Id, Result};
 use proto::intake::case_service_server::CaseService;
 use proto::intake::{
-    CloseCaseRequest, CloseCaseResponse, GetCaseRequest, GetCaseResponse, GetEntryPointRequest, GetEntryPointResponse, ListAuditRequest,
-    ListAuditResponse, ListCasesRequest, ListCasesResponse, ListEntryPointsRequest, ListEntryPointsResponse, OpenCaseRequest,
-    OpenCaseResponse, RateCaseRequest, RateCaseResponse, ReopenCaseRequest, ReopenCaseResponse, ResumeCaseRequest, ResumeCaseResponse,
+    CloseCaseRequest, CloseCaseResponse, ExportCaseRequest, ExportCaseResponse, GetCaseRequest, GetCaseResponse, GetEntryPointRequest,
+    GetEntryPointResponse, GetSummaryRequest, GetSummaryResponse, ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse,
+    ListContactsRequest, ListContactsResponse, ListEntryPointsRequest, ListEntryPointsResponse, MarkDocumentedRequest,
+    MarkDocumentedResponse, OpenCaseRequest, OpenCaseResponse, RateCaseRequest, RateCaseResponse, ReopenCaseRequest, ReopenCaseResponse,
+    RequestVideoRequest, RequestVideoResponse, ResumeCaseRequest, ResumeCaseResponse, RevealIdentityRequest, RevealIdentityResponse,
     SetCaseModeRequest, SetCaseModeResponse,
 };
 use rpc::caller::reply;
@@ -39,9 +41,7 @@ impl CaseService for Cases {
     }
 
     async fn list_entry_points(&self, request: Request<ListEntryPointsRequest>) -> Answer<ListEntryPointsResponse> {
-        let region = self.app.node.region.get();
-        let entry_points = super::entry_point::list(&region, &request.into_inner().language).map_err(status)?;
-        Ok(ListEntryPointsResponse { entry_points }.into())
+        super::entry_point::list(&self.app, &request.into_inner()).await.map(Into::into).map_err(status)
     }
 
     async fn open_case(&self, request: Request<OpenCaseRequest>) -> Answer<OpenCaseResponse> {
@@ -54,7 +54,7 @@ impl CaseService for Cases {
         let caller = caller(&request).map_err(status)?;
         let id = Id::parse("case_id", &request.into_inner().case_id).map_err(status)?;
         let case = self.app.read(&caller, id).await.map_err(status)?;
-        Ok(GetCaseResponse { case: Some(case.to_proto()) }.into())
+        Ok(GetCaseResponse { case: Some(self.app.show(&caller, &case)) }.into())
     }
 
     async fn list_cases(&self, request: Request<ListCasesRequest>) -> Answer<ListCasesResponse> {
@@ -99,20 +99,57 @@ impl CaseService for Cases {
         let request = request.into_inner();
         let id = Id::parse("case_id", &request.case_id).map_err(status)?;
         let once = caller.once(&request.request_id, &request).map_err(status)?;
-        let (case, receipt) = self.app.change(caller, once, id, Command::Reopen).await.map_err(status)?;
+        let (case, receipt) = self.app.change(caller, once, id, Command::Reopen { until: None }).await.map_err(status)?;
         Ok(reply("intake", ReopenCaseResponse { case: Some(case) }, &receipt))
     }
 
     async fn rate_case(&self, request: Request<RateCaseRequest>) -> Answer<RateCaseResponse> {
         let caller = caller(&request).map_err(status)?;
+        let (answer, receipt) = self.app.rate(caller, request.into_inner()).await.map_err(status)?;
+        Ok(reply("intake", answer, &receipt))
+    }
+
+    async fn get_summary(&self, request: Request<GetSummaryRequest>) -> Answer<GetSummaryResponse> {
+        let caller = caller(&request).map_err(status)?;
         let request = request.into_inner();
         let mut violations = Violations::default();
         let id = violations.id("case_id", &request.case_id);
-        violations.check((1..=5).contains(&request.rating), "rating", "must be 1 to 5");
+        violations.optional_text("language", &request.language, 8);
         violations.done().map_err(status)?;
-        let once = caller.once(&request.request_id, &request).map_err(status)?;
-        let (case, receipt) = self.app.change(caller, once, id, Command::Rate(request.rating)).await.map_err(status)?;
-        Ok(reply("intake", RateCaseResponse { case: Some(case) }, &receipt))
+        let summary = self.app.summary(&caller, id, &request.language).await.map_err(status)?;
+        Ok(GetSummaryResponse { summary: Some(summary) }.into())
+    }
+
+    async fn mark_documented(&self, request: Request<MarkDocumentedRequest>) -> Answer<MarkDocumentedResponse> {
+        let caller = caller(&request).map_err(status)?;
+        let request = request.into_inner();
+        let id = Id::parse("case_id", &request.case_id).map_err(status)?;
+        let (case, receipt) = self.app.document(caller, &request.request_id, &request, id).await.map_err(status)?;
+        Ok(reply("intake", MarkDocumentedResponse { case: Some(case) }, &receipt))
+    }
+
+    async fn list_contacts(&self, request: Request<ListContactsRequest>) -> Answer<ListContactsResponse> {
+        let caller = caller(&request).map_err(status)?;
+        super::lists::contacts(&self.app, &caller, request.into_inner()).await.map(Into::into).map_err(status)
+    }
+
+    async fn reveal_identity(&self, request: Request<RevealIdentityRequest>) -> Answer<RevealIdentityResponse> {
+        let caller = caller(&request).map_err(status)?;
+        let (case, receipt) = self.app.reveal(caller, request.into_inner()).await.map_err(status)?;
+        Ok(reply("intake", RevealIdentityResponse { case: Some(case) }, &receipt))
+    }
+
+    async fn request_video(&self, request: Request<RequestVideoRequest>) -> Answer<RequestVideoResponse> {
+        let caller = caller(&request).map_err(status)?;
+        let id = Id::parse("case_id", &request.into_inner().case_id).map_err(status)?;
+        let (message, receipt) = self.app.video(caller, id).await.map_err(status)?;
+        Ok(reply("intake", RequestVideoResponse { message: Some(message) }, &receipt))
+    }
+
+    async fn export_case(&self, request: Request<ExportCaseRequest>) -> Answer<ExportCaseResponse> {
+        let caller = caller(&request).map_err(status)?;
+        let id = Id::parse("case_id", &request.into_inner().case_id).map_err(status)?;
+        self.app.export(&caller, id).await.map(Into::into).map_err(status)
     }
 
     async fn list_audit(&self, request: Request<ListAuditRequest>) -> Answer<ListAuditResponse> {

@@ -3,19 +3,24 @@
 use auth::Reach;
 use kernel::error::Violations;
 use kernel::{Error, Id, Result, Time};
-use proto::intake::{AuditEntry, CaseState, ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse};
+use proto::intake::{
+    AuditEntry, CaseState, CaseView, ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse, ListContactsRequest,
+    ListContactsResponse,
+};
 use rpc::Caller;
+use runtime::Node;
 use store::args;
 
 use crate::app::{App, change};
-use crate::store::cases::{self, Filter};
+use crate::store::cases::{self, Stored};
+use crate::store::worklists::{self, After, Filter, View};
 
 const DEFAULT_PAGE: i32 = 50;
 const MAX_PAGE: i32 = 200;
 const MAX_ID: usize = 64;
 const MAX_REF: usize = 128;
 
-fn page_size(size: i32) -> Result<i64> {
+pub fn page_size(size: i32) -> Result<i64> {
     match size {
         0 => Ok(i64::from(DEFAULT_PAGE)),
         1..=MAX_PAGE => Ok(i64::from(size)),
@@ -24,11 +29,11 @@ fn page_size(size: i32) -> Result<i64> {
 }
 
 /// Page tokens are sealed: a caller cannot make one that looks elsewhere.
-fn seal(app: &App, content: &str) -> Result<String> {
+pub fn seal(app: &App, content: &str) -> Result<String> {
     app.node.platform.secret.seal("page", content.as_bytes())
 }
 
-fn unseal(app: &App, token: &str) -> Result<Option<String>> {
+pub fn unseal(app: &App, token: &str) -> Result<Option<String>> {
     if token.is_empty() {
         return Ok(None);
     }
@@ -46,6 +51,7 @@ pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Res
     if request.states.iter().any(|state| CaseState::try_from(*state).is_err()) {
         return Err(Error::invalid("states", "hold an unknown state"));
     }
+    let view = CaseView::try_from(request.view).map_err(|_| Error::invalid("view", "is unknown"))?;
     let mut filter = Filter { organisation: caller.principal.organisation.clone(), states: request.states.clone(), ..Filter::default() };
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     (filter.worker, filter.external_ref) = (given(&request.worker_id), given(&request.external_ref));
@@ -59,22 +65,68 @@ pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Res
         let mine = filter.clinics.as_ref().is_none_or(|clinics| clinics.contains(&clinic));
         filter.clinics = Some(if mine { vec![clinic] } else { Vec::new() });
     }
-    filter.before = unseal(app, &request.page_token)?.and_then(|content| {
-        let (time, id) = content.split_once('/')?;
-        Some((Time::from_micros(time.parse().ok()?), id.parse::<Id>().ok()?))
-    });
-    let mut found = cases::list(&app.node.of(caller), &filter, limit + 1).await?;
+    filter.view = match view {
+        CaseView::Unspecified => View::All,
+        CaseView::Mine => View::Mine,
+        CaseView::Undocumented => View::Undocumented,
+        CaseView::WaitingForUs => View::WaitingForUs,
+        CaseView::Closed => View::Closed,
+    };
+    if view == CaseView::Mine {
+        filter.worker = Some(caller.principal.id.clone());
+    }
+    filter.after = unseal(app, &request.page_token)?.and_then(|content| place(&content)).unwrap_or_default();
+    let mut found = worklists::list(&app.node.of(caller), &filter, limit + 1).await?;
     let more = found.len() as i64 > limit;
     found.truncate(limit as usize);
     let next_page_token = match found.last().filter(|_| more) {
-        Some(last) => seal(app, &format!("{}/{}", last.opened_at.micros(), last.id))?,
+        Some(last) if filter.view == View::All => seal(app, &format!("{}/{}", last.opened_at.micros(), last.id))?,
+        Some(_) => match filter.after {
+            After::Count(before) => seal(app, &format!("{}", before + limit))?,
+            _ => seal(app, &format!("{limit}"))?,
+        },
         None => String::new(),
     };
-    // A list is an access to each case in it; the list itself stands under the organisation, also if it is empty.
-    let mut shown = vec![runtime::Node::many(caller)];
-    shown.extend(found.iter().map(|case| (case.id, case.scope())));
-    app.node.log_read(caller, shown).await?;
+    log_list(app, caller, caller.rpc.to_owned(), &found).await?;
     Ok(ListCasesResponse { cases: found.iter().map(cases::Stored::to_proto).collect(), next_page_token })
+}
+
+/// Other cases of an identified visitor. Why they were opened stands in the access log with each of them.
+pub async fn contacts(app: &App, caller: &Caller, request: ListContactsRequest) -> Result<ListContactsResponse> {
+    const REASONS: [&str; 4] = ["continuity", "safety", "follow_up", "visitor_request"];
+    const MOST: i64 = 100;
+    let mut violations = Violations::default();
+    let id = violations.id("case_id", &request.case_id);
+    let reason = request.access_reason.as_str();
+    violations.check(REASONS.contains(&reason), "access_reason", "must be continuity, safety, follow_up or visitor_request");
+    violations.done()?;
+    let case = cases::load(&app.node.of(caller), id).await?;
+    change::check(caller, caller.rpc, &case)?;
+    // An anonymous visitor's cases are nobody's history, even if one of them holds a name.
+    let found = if case.person.identified {
+        let filter = Filter { organisation: case.organisation.clone(), other_of: Some((case.visitor, id)), ..Filter::default() };
+        worklists::list(&app.node.of(caller), &filter, MOST).await?
+    } else {
+        Vec::new()
+    };
+    let read: Vec<Stored> = std::iter::once(case).chain(found).collect();
+    log_list(app, caller, format!("{} ({reason})", caller.rpc), &read).await?;
+    Ok(ListContactsResponse { cases: read.iter().skip(1).map(Stored::to_proto).collect() })
+}
+
+/// Where a page goes on, as an earlier one said.
+fn place(content: &str) -> Option<After> {
+    match content.split_once('/') {
+        Some((time, id)) => Some(After::Case(Time::from_micros(time.parse().ok()?), id.parse().ok()?)),
+        None => Some(After::Count(content.parse().ok()?)),
+    }
+}
+
+/// A list is an access to each case in it; the list itself stands under the organisation, also if it is empty.
+async fn log_list(app: &App, caller: &Caller, action: String, found: &[Stored]) -> Result<()> {
+    let mut shown = vec![Node::many(caller)];
+    shown.extend(found.iter().map(|case| (case.id, case.scope())));
+    app.node.log_read_as(caller, action, shown).await
 }
 
 pub async fn audit(app: &App, caller: &Caller, request: ListAuditRequest) -> Result<ListAuditResponse> {

@@ -2,10 +2,15 @@
 
 pub mod access;
 pub mod cases;
+mod changes;
+pub mod clinics;
 pub mod conversations;
 mod converse;
 mod entry_point;
+pub mod files;
 mod lists;
 mod notes;
+pub mod referrals;
+mod rollout;
 mod sessions;
 mod subscribe;

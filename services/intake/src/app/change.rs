@@ -3,9 +3,10 @@
 use kernel::{Error, Id, Result, Time};
 use log::unit::Once;
 use log::{Receipt, Unit};
-use proto::intake::{Case, CaseClosed, CaseModeChanged, CaseRated, CaseReopened};
+use proto::intake::{Case, CaseClosed, CaseModeChanged, CaseReopened, SystemCode};
 use rpc::Caller;
 
+use crate::app::lines::{self, Line};
 use crate::app::{App, live, retention};
 use crate::domain::case::{By, Command, decide};
 use crate::domain::terms::{Outcome, State};
@@ -41,13 +42,13 @@ impl App {
                         return Ok(earlier);
                     }
                     let mut case = lock(unit, &caller, caller.rpc, id).await?;
+                    let visitor = caller.role() == auth::Role::Visitor;
                     let command = match command {
-                        Command::Close { outcome, .. } if caller.role() == auth::Role::Visitor => {
-                            Command::Close { by: By::Visitor, outcome }
-                        }
+                        Command::Close { outcome, .. } if visitor => Command::Close { by: By::Visitor, outcome },
+                        Command::Reopen { .. } if visitor => Command::Reopen { until: retention::reopen_until(&app, &case) },
                         other => other,
                     };
-                    let before = case.life.clone();
+                    let by = if visitor { "visitor" } else { "staff" }.to_owned();
                     case.life = decide(&case.life, &command, unit.now)?;
                     let scope = case.scope();
                     match &command {
@@ -59,12 +60,16 @@ impl App {
                                 erase_at: case.erase_at.map(proto::timestamp),
                             };
                             unit.emit(id, &scope, &closed)?;
+                            lines::say(unit, &app.node, &mut case, Line::new(SystemCode::Closed, [("by", by)])).await?;
                         }
-                        Command::Reopen => {
+                        Command::Reopen { .. } => {
                             retention::reopened(unit, &mut case).await?;
+                            // What follows is not in the journal yet.
+                            case.documented_at = None;
+                            case.documented_by.clear();
                             unit.emit(id, &scope, &CaseReopened { mode: case.life.mode.to_wire() })?;
+                            lines::say(unit, &app.node, &mut case, Line::new(SystemCode::Reopened, [("by", by)])).await?;
                         }
-                        Command::Rate(rating) if before.rating != *rating => unit.emit(id, &scope, &CaseRated { rating: *rating })?,
                         Command::SetMode { .. } => unit.emit(id, &scope, &mode_changed(&case))?,
                         _ => {}
                     }
@@ -84,6 +89,7 @@ impl App {
         // Their event may come after an erasure, or from a restored past: then there is nothing to change.
         let Some(mut case) = cases::lock(unit, id).await? else { return Ok(()) };
         let next = decide(&case.life, command, at)?;
+        let line = lines::of_change(&self.node.region.get(), &case.life.worker, &next.worker);
         let moved = clinic.is_some_and(|clinic| !clinic.is_empty() && clinic != case.clinic);
         if next == case.life && !moved {
             return Ok(());
@@ -91,6 +97,9 @@ impl App {
         case.life = next;
         if let Some(clinic) = clinic.filter(|_| moved) {
             clinic.clone_into(&mut case.clinic);
+        }
+        if let Some(line) = line {
+            lines::say(unit, &self.node, &mut case, line).await?;
         }
         cases::update(unit, &case).await?;
         live::case(unit, &self.node, case.to_proto());

@@ -3,10 +3,20 @@
 use std::sync::Arc;
 
 use kernel::{Error, Result, Time};
+use proto::intake::ForWhom;
 use region::{EntryPoint, Organisation, Region};
 
 use crate::app::App;
 use crate::app::openings::Opening;
+
+/// The contract's word for whom somebody comes.
+pub fn for_whom(one: region::ForWhom) -> ForWhom {
+    match one {
+        region::ForWhom::Oneself => ForWhom::Self_,
+        region::ForWhom::Child => ForWhom::Child,
+        region::ForWhom::Relative => ForWhom::Relative,
+    }
+}
 
 /// An entry point with all that belongs to it.
 pub struct Door {
@@ -41,6 +51,16 @@ impl Door {
         let zone = jiff::tz::TimeZone::get(&organisation.timezone).map_err(|error| Error::internal(format!("time zone: {error}")))?;
         let start = date.to_zoned(zone).map_err(|error| Error::internal(format!("date: {error}")))?;
         Ok(Some(Time::from_micros(start.timestamp().as_microsecond())))
+    }
+
+    pub fn in_region(region: Arc<Region>, organisation: usize, entry_point: usize) -> Self {
+        Self { region, organisation, entry_point }
+    }
+
+    /// The next times at which it is open, the present one first; an end that is not known is left out.
+    pub async fn next_openings(&self, app: &App, now: Time, most: usize) -> Result<Vec<(Time, Option<Time>)>> {
+        let from = self.live_from()?.map_or(now, |live_from| live_from.max(now));
+        app.openings.next(&self.entry_point()?.calendar, &self.region, from, most).await
     }
 
     /// Whether it is open at `now`.

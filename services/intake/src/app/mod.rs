@@ -1,16 +1,26 @@
 //! Intake at work: load, decide, commit, tell.
 
 pub mod alerts;
+pub mod attachments;
 pub mod change;
+mod document;
 pub mod doors;
 pub mod hub;
+pub mod identity;
+pub mod lines;
 pub mod live;
+pub mod objects;
 pub mod open;
 pub mod openings;
 pub mod post;
+pub mod rate;
+pub mod refer;
 pub mod retention;
 pub mod safety;
+pub mod summary;
 pub mod tokens;
+pub mod video;
+pub mod waits;
 
 use std::sync::Arc;
 
@@ -24,6 +34,8 @@ pub struct App {
     pub node: Node,
     pub authenticator: Authenticator,
     pub openings: Arc<openings::Openings>,
+    pub waits: Arc<waits::Waits>,
+    pub files: attachments::Files,
     pub hub: hub::Hub,
     pub alerts: alerts::Alerts,
 }
@@ -32,8 +44,10 @@ impl App {
     pub fn new(node: Node) -> Result<Self> {
         let authenticator = node.platform.peers.authenticator();
         let openings = Arc::new(openings::Openings::new(&node)?);
+        let waits = Arc::new(waits::Waits::new(&node)?);
+        let files = attachments::Files::start(&node)?;
         let hub = hub::Hub::start(&node);
         let alerts = alerts::Alerts::new(&node)?;
-        Ok(Self { node, authenticator, openings, hub, alerts })
+        Ok(Self { node, authenticator, openings, waits, files, hub, alerts })
     }
 }

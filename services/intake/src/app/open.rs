@@ -12,9 +12,10 @@ use rpc::Caller;
 use screening::Category;
 
 use crate::app::doors::Door;
+use crate::app::lines::{self, Line};
 use crate::app::openings::Opening;
 use crate::app::post::MAX_TEXT;
-use crate::app::{App, live, safety, tokens};
+use crate::app::{App, doors, live, safety, tokens};
 use crate::domain::case::Life;
 use crate::domain::people;
 use crate::domain::terms::{self, Mode, State};
@@ -54,6 +55,7 @@ fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted> {
         );
     }
     violations.optional_text("external_ref", &request.external_ref, MAX_REF);
+    violations.optional_text("found_us_id", &request.found_us_id, 64);
     violations.check(request.answers.len() <= MAX_ANSWERS, "answers", "are too many");
     let visitor = request.visitor.clone().unwrap_or_default();
     violations.optional_text("visitor.display_name", &visitor.display_name, MAX_NAME);
@@ -81,7 +83,7 @@ fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted> {
         person,
         channel: channel.ok().and_then(proto::intake::Channel::known).unwrap_or(Channel::Chat),
         mode: Mode::from_wire(request.mode).unwrap_or(Mode::Live),
-        for_whom: for_whom.ok().filter(|who| *who != ForWhom::Unspecified).unwrap_or(ForWhom::Self_),
+        for_whom: for_whom.unwrap_or_default(),
         request,
     })
 }
@@ -110,6 +112,15 @@ fn fit(wanted: &Wanted, door: &Door, caller: &Caller) -> Result<Language> {
         "language",
         "is not answered at this entry point",
     );
+    let offered = entry_point.for_whom.iter().any(|one| doors::for_whom(*one) == wanted.for_whom);
+    violations.check(
+        offered || staff || wanted.for_whom == ForWhom::Unspecified,
+        "for_whom",
+        "is not offered at this entry point; see GetEntryPoint",
+    );
+    let way = &request.found_us_id;
+    let asked = entry_point.asks_found_us && organisation.found_us.iter().any(|choice| choice.id == *way);
+    violations.check(way.is_empty() || asked, "found_us_id", "is not one of this entry point's; see GetEntryPoint");
     let protocol = entry_point.protocol.as_deref().and_then(|id| organisation.protocol(id));
     for (index, answer) in request.answers.iter().enumerate() {
         let question = protocol.and_then(|protocol| protocol.questions.iter().find(|question| question.id == answer.question_id));
@@ -158,19 +169,19 @@ impl App {
         let draft = Arc::new(draft(&wanted, &door, &caller, language, &found, now)?);
         let wanted = Arc::new(wanted);
         let (id, app, asker) = (draft.id, self.clone(), caller.clone());
-        let work = (draft.clone(), wanted.clone());
+        let work = (draft.clone(), wanted.clone(), found.clone());
         let (case, receipt) = self
             .node
             .commit(id, caller.origin().of(&organisation), move |unit| {
                 let (app, caller, once) = (app.clone(), asker.clone(), once.clone());
-                let (draft, wanted) = work.clone();
+                let (draft, wanted, found) = work.clone();
                 Box::pin(async move {
                     if let Some(earlier) = unit.earlier_answer::<proto::intake::Case>(&once).await? {
                         return Ok(earlier);
                     }
                     let mut case = (*draft).clone();
                     case.opened_at = unit.now;
-                    write(unit, &app, &caller, &mut case, &wanted, opens_at).await?;
+                    write(unit, &app, &caller, &mut case, &wanted, &found, opens_at).await?;
                     let answer = case.to_proto();
                     unit.remember_answer(&once, &case.id.to_string(), &answer).await?;
                     Ok(answer)
@@ -225,7 +236,11 @@ fn draft(wanted: &Wanted, door: &Door, caller: &Caller, language: Language, foun
         entry_point: entry_point.id.clone(),
         visitor: Id::new(now),
         person: wanted.person.clone(),
-        for_whom: wanted.for_whom,
+        for_whom: match wanted.for_whom {
+            // What the door proposes.
+            ForWhom::Unspecified => entry_point.for_whom.first().map_or(ForWhom::Self_, |one| doors::for_whom(*one)),
+            said => said,
+        },
         reason: wanted.request.contact_reason_id.clone(),
         catalogue_version: i64::from(organisation.catalogue.version),
         answers: wanted.request.answers.iter().map(|answer| (answer.question_id.clone(), answer.option_id.clone())).collect(),
@@ -241,6 +256,11 @@ fn draft(wanted: &Wanted, door: &Door, caller: &Caller, language: Language, foun
         red_flags,
         external_ref: wanted.request.external_ref.clone(),
         answer_waits: false,
+        documented_at: None,
+        documented_by: String::new(),
+        found_us: wanted.request.found_us_id.clone(),
+        rating_text: String::new(),
+        revealed: Vec::new(),
         life: Life {
             mode: wanted.mode,
             state: State::Open,
@@ -262,6 +282,7 @@ async fn write(
     caller: &Caller,
     case: &mut Stored,
     wanted: &Wanted,
+    found: &[Category],
     opens_at: Option<Option<Time>>,
 ) -> Result<()> {
     let known = if case.person.identified && !case.person.external_ref.is_empty() {
@@ -301,11 +322,12 @@ async fn write(
         keep: wanted.request.keep,
         identified: case.person.identified,
         visitor_id: case.visitor.to_string(),
+        found_us_id: case.found_us.clone(),
     };
     unit.emit(case.id, &scope, &event)?;
     if case.last_seq > 0 {
         let sender = first_sender(caller, case);
-        let message = messages::insert(unit, case.id, 1, "opening", &sender, &wanted.request.text).await?;
+        let message = messages::insert(unit, case.id, 1, "opening", &sender, &wanted.request.text, Vec::new()).await?;
         let posted = MessagePosted {
             seq: 1,
             sender_kind: sender.kind.to_wire(),
@@ -316,6 +338,10 @@ async fn write(
         };
         unit.emit(case.id, &scope, &posted)?;
         live::message(unit, &app.node, &message);
+        if let Some(country) = app.country(&case.organisation).filter(|_| sender.kind == terms::Sender::Visitor && !found.is_empty()) {
+            lines::say(unit, &app.node, case, Line::red_flags(found, country)).await?;
+            cases::update(unit, case).await?;
+        }
     }
     if anonymous {
         let token = tokens::visitor_token(secret, &case.organisation, case.visitor, &case.id.to_string(), unit.now);

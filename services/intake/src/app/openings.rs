@@ -45,23 +45,33 @@ impl Openings {
         Ok(Self { client: SchedulingServiceClient::new(node.peer("scheduling")?), known: Mutex::default() })
     }
 
+    /// The next spans at which `calendar` is open from `now` on, at most so many.
+    pub async fn next(&self, calendar: &str, region: &Arc<Region>, now: Time, most: usize) -> Result<Vec<(Time, Option<Time>)>> {
+        let known = self.known(calendar, region, now).await?;
+        let later = known.spans.iter().filter(|(_, to)| now < *to).take(most);
+        Ok(later.map(|(from, to)| (*from, (*to < known.until).then_some(*to))).collect())
+    }
+
     /// Whether `calendar` is open at `now`. What was heard before serves while scheduling does not answer.
     pub async fn at(&self, calendar: &str, region: &Arc<Region>, now: Time) -> Result<Opening> {
+        self.known(calendar, region, now).await.map(|known| look(&known, now))
+    }
+
+    async fn known(&self, calendar: &str, region: &Arc<Region>, now: Time) -> Result<Known> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(calendar).cloned();
         let usable = |known: &Known| Arc::ptr_eq(&known.region, region) && now >= known.asked_at && now < known.until;
         if let Some(known) = known.as_ref().filter(|known| usable(known) && now < known.asked_at + FRESH) {
-            return Ok(look(known, now));
+            return Ok(known.clone());
         }
         match self.ask(calendar, region, now).await {
             Ok(known) => {
-                let opening = look(&known, now);
-                self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(calendar.to_owned(), known);
-                Ok(opening)
+                self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(calendar.to_owned(), known.clone());
+                Ok(known)
             }
             Err(error) => match known.filter(usable) {
                 Some(known) => {
                     tracing::warn!(calendar, %error, "scheduling does not answer; using the hours it told before");
-                    Ok(look(&known, now))
+                    Ok(known)
                 }
                 None => Err(error),
             },

@@ -8,8 +8,9 @@ use proto::intake::{MessagePosted, PostMessageRequest, PostMessageResponse, Safe
 use rpc::Caller;
 use screening::Category;
 
+use crate::app::lines::{self, Line};
 use crate::app::openings::Opening;
-use crate::app::{App, change, live, safety};
+use crate::app::{App, attachments, change, live, safety};
 use crate::domain::case::{Command, decide};
 use crate::domain::terms;
 use crate::store::cases::{self, Stored};
@@ -28,6 +29,7 @@ pub struct Post {
     pub case: Id,
     pub client_id: String,
     pub text: String,
+    pub attachments: Vec<Id>,
 }
 
 impl Post {
@@ -35,9 +37,15 @@ impl Post {
         let mut violations = Violations::default();
         let case = violations.id("case_id", &request.case_id);
         violations.text("client_id", &request.client_id, MAX_CLIENT_ID);
-        violations.text("text", &request.text, MAX_TEXT);
+        if request.attachment_ids.is_empty() {
+            violations.text("text", &request.text, MAX_TEXT);
+        } else {
+            violations.optional_text("text", &request.text, MAX_TEXT);
+        }
+        violations.check(request.attachment_ids.len() <= attachments::MOST, "attachment_ids", "are too many for one message");
+        let attachments = request.attachment_ids.iter().map(|id| violations.id("attachment_ids", id)).collect();
         violations.done()?;
-        Ok(Self { case, client_id: request.client_id, text: request.text })
+        Ok(Self { case, client_id: request.client_id, text: request.text, attachments })
     }
 }
 
@@ -68,11 +76,14 @@ impl App {
                 Box::pin(async move {
                     let mut case = change::lock(unit, &caller, RPC, id).await?;
                     if let Some(earlier) = messages::find(unit, id, &sender, &post.client_id).await? {
-                        return if earlier.text == post.text || earlier.erased { Ok((earlier, case)) } else { Err(other_text()) };
+                        let sent: Vec<String> = post.attachments.iter().map(Id::to_string).collect();
+                        let same = earlier.text == post.text && earlier.attachments.iter().map(|one| &one.attachment_id).eq(&sent);
+                        return if same || earlier.erased { Ok((earlier, case)) } else { Err(other_text()) };
                     }
                     case.life = decide(&case.life, &Command::Post(sender.kind), unit.now)?;
+                    let files = attachments::take(unit, id, &sender, &post.attachments, case.last_seq + 1).await?;
                     case.last_seq += 1;
-                    let message = messages::insert(unit, id, case.last_seq, &post.client_id, &sender, &post.text).await?;
+                    let message = messages::insert(unit, id, case.last_seq, &post.client_id, &sender, &post.text, files).await?;
                     let red_flags = safety::add(&mut case.red_flags, &found);
                     let scope = case.scope();
                     let event = MessagePosted {
@@ -90,8 +101,11 @@ impl App {
                         unit.emit(id, &scope, &VisitorReturned { seq: case.last_seq })?;
                     }
                     unit.audit(id, &scope);
-                    cases::update(unit, &case).await?;
                     live::message(unit, &app.node, &message);
+                    if let Some(country) = app.country(&case.organisation).filter(|_| !found.is_empty()) {
+                        lines::say(unit, &app.node, &mut case, Line::red_flags(&found, country)).await?;
+                    }
+                    cases::update(unit, &case).await?;
                     Ok((message, case))
                 })
             })
@@ -100,8 +114,13 @@ impl App {
         Ok((PostMessageResponse { message: Some(message), safety }, receipt))
     }
 
+    /// The country whose numbers an organisation's visitors are shown.
+    pub fn country(&self, organisation: &str) -> Option<region::Country> {
+        self.node.region.get().organisation(organisation).map(|organisation| organisation.country)
+    }
+
     /// What the writer of a red flag is told: whom to call, and when a person will read it.
-    async fn notice(&self, case: &Stored, found: &[Category], receipt: &Receipt) -> Option<SafetyNotice> {
+    pub async fn notice(&self, case: &Stored, found: &[Category], receipt: &Receipt) -> Option<SafetyNotice> {
         let region = self.node.region.get();
         let organisation = region.organisation(&case.organisation)?;
         let language = Language::from_code(&case.language).unwrap_or_else(|| organisation.default_language());

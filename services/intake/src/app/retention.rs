@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use kernel::{Id, Result};
+use kernel::{Id, Result, Time};
 use log::Unit;
 use log::timers::Fire;
 use proto::intake::CaseErased;
 
-use crate::app::App;
-use crate::store::{cases, messages, tokens};
+use crate::app::{App, attachments};
+use crate::store::{attachments as files, cases, messages, referrals, tokens};
 
 /// Kind of the timer, keyed by the case.
 const ERASE: &str = "erase";
@@ -25,6 +25,13 @@ pub async fn closed(unit: &mut Unit<'_>, app: &App, case: &mut cases::Stored) ->
     unit.set_timer(ERASE, case.id, due).await
 }
 
+/// Until when a visitor may open a closed case again.
+pub fn reopen_until(app: &App, case: &cases::Stored) -> Option<Time> {
+    let region = app.node.region.get();
+    let days = region.entry_point(&case.entry_point).map_or(0, |(_, entry_point)| entry_point.reopen_days);
+    case.life.closed_at.map(|closed| closed + Duration::from_secs(u64::from(days) * 86_400))
+}
+
 /// A case that is open again is not erased.
 pub async fn reopened(unit: &mut Unit<'_>, case: &mut cases::Stored) -> Result<()> {
     case.erase_at = None;
@@ -32,11 +39,16 @@ pub async fn reopened(unit: &mut Unit<'_>, case: &mut cases::Stored) -> Result<(
 }
 
 /// Intake's timers.
-pub struct Retention;
+pub struct Retention {
+    pub files: attachments::Files,
+}
 
 impl Fire for Retention {
     fn fire<'a>(&'a self, unit: &'a mut Unit<'_>, kind: &'a str, key: Id) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
+            if kind == attachments::SWEEP {
+                return attachments::unused(unit, &self.files, key).await;
+            }
             if kind != ERASE {
                 return Ok(());
             }
@@ -44,6 +56,9 @@ impl Fire for Retention {
                 return Ok(());
             };
             messages::erase(unit, case.id).await?;
+            files::doom_case(unit, case.id).await?;
+            self.files.wake_after(unit);
+            referrals::forget_case(unit, case.id).await?;
             if cases::erase(unit, &case).await? {
                 tokens::forget_visitor(unit, &case.organisation, case.visitor).await?;
             }

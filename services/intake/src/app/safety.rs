@@ -18,28 +18,29 @@ pub fn screen(text: &str) -> Vec<Category> {
     categories
 }
 
+/// Whom to call, most fitting first.
+pub fn numbers(country: Country, category: Category, language: Language) -> Vec<HelpNumber> {
+    screening::numbers(country.code(), category)
+        .into_iter()
+        .map(|number| HelpNumber {
+            number: number.number.to_owned(),
+            label: number.label(language).to_owned(),
+            checked_on: number.checked_on.to_owned(),
+        })
+        .collect()
+}
+
 /// The notice for what was found; None if nothing was. The numbers are those of the organisation's country, never of an address.
 pub fn notice(found: &[Category], country: Country, language: Language, alerted: bool, read_at: Option<Time>) -> Option<SafetyNotice> {
     if found.is_empty() {
         return None;
     }
-    let country = match country {
-        Country::SE => "SE",
-        Country::NO => "NO",
-    };
     let red_flags = found
         .iter()
         .map(|category| RedFlag {
             category: category.code().to_owned(),
             severity: proto::intake::Severity::from(category.severity()).into(),
-            numbers: screening::numbers(country, *category)
-                .into_iter()
-                .map(|number| HelpNumber {
-                    number: number.number.to_owned(),
-                    label: number.label(language).to_owned(),
-                    checked_on: number.checked_on.to_owned(),
-                })
-                .collect(),
+            numbers: numbers(country, *category, language),
         })
         .collect();
     Some(SafetyNotice { red_flags, person_alerted: alerted, read_by_person_at: read_at.map(proto::timestamp) })

@@ -46,7 +46,10 @@ pub enum Command {
         by: By,
         outcome: Outcome,
     },
-    Reopen,
+    /// None: at any time; a visitor's until then.
+    Reopen {
+        until: Option<Time>,
+    },
     Rate(i32),
     /// What routing and triage say.
     Queued,
@@ -100,9 +103,12 @@ pub fn decide(life: &Life, command: &Command, now: Time) -> Result<Life, Error> 
             next.due_at = None;
             next.outcome = Some(if *by == By::Visitor { Outcome::Abandoned } else { *outcome });
         }
-        Command::Reopen => {
+        Command::Reopen { until } => {
             if !closed {
                 return Err(refuse("CASE_NOT_CLOSED", "the case is not closed"));
+            }
+            if until.is_some_and(|until| now >= until) {
+                return Err(refuse("REOPEN_TOO_LATE", "the case was closed too long ago to be opened again; open a new one"));
             }
             next.state = if life.worker.is_empty() { State::Open } else { State::Active };
             if life.mode == Mode::Live {
@@ -200,7 +206,7 @@ mod tests {
             Just(Command::SetMode { mode: Mode::Live, state: State::Active, due_at: None }),
             Just(Command::Close { by: By::Worker, outcome: Outcome::Advice }),
             Just(Command::Close { by: By::Visitor, outcome: Outcome::Advice }),
-            Just(Command::Reopen),
+            proptest::option::of(0_i64..40).prop_map(|until| Command::Reopen { until: until.map(Time::from_secs) }),
             (1..=5).prop_map(Command::Rate),
             Just(Command::Queued),
             Just(Command::Offered),
@@ -217,8 +223,11 @@ mod tests {
             let mut life = opened(if live { Mode::Live } else { Mode::Asynchronous });
             for (second, command) in commands.iter().enumerate() {
                 let Ok(next) = decide(&life, command, Time::from_secs(second as i64)) else { continue };
-                if life.state == State::Closed && !matches!(command, Command::Reopen | Command::Rate(_)) {
+                if life.state == State::Closed && !matches!(command, Command::Reopen { .. } | Command::Rate(_)) {
                     prop_assert_eq!(&next, &life);
+                }
+                if let Command::Reopen { until: Some(until) } = command {
+                    prop_assert!(Time::from_secs(second as i64) < *until);
                 }
                 if life.first_assigned_at.is_some() {
                     prop_assert_eq!(next.first_assigned_at, life.first_assigned_at);

@@ -1,5 +1,8 @@
 //! Intake's rules, without IO.
 
 pub mod case;
+pub mod media;
 pub mod people;
+pub mod person_number;
+pub mod search;
 pub mod terms;

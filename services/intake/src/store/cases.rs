@@ -3,8 +3,8 @@
 use auth::Resource;
 use kernel::{Channel, Error, Id, Result, Severity, Time};
 use log::{Scope, Unit};
-use proto::intake::{self, Answer, Case, ForWhom, Visitor};
-use store::{Args, Row, Scoped, args};
+use proto::intake::{self, Answer, Case, ForWhom, RevealedField, Visitor};
+use store::{Row, Scoped, args};
 
 use crate::domain::case::Life;
 use crate::domain::terms::{Mode, Outcome, State};
@@ -44,13 +44,24 @@ pub struct Stored {
     pub external_ref: String,
     /// An answer has come that the visitor had no screen open for.
     pub answer_waits: bool,
+    /// When it was written into the journal, and who said so.
+    pub documented_at: Option<Time>,
+    pub documented_by: String,
+    /// How the visitor found the way; empty if unknown.
+    pub found_us: String,
+    pub rating_text: String,
+    pub revealed: Vec<Revealed>,
     pub life: Life,
 }
 
-const COLUMNS: &str = "c.case_id, c.organisation, c.clinic, c.entry_point, c.visitor_id, v.display_name, v.birth_year, v.identified, \
+/// A part of an identity that the visitor told: which one (the contract's number), what, when in microseconds.
+pub type Revealed = (i32, String, i64);
+
+pub(super) const COLUMNS: &str = "c.case_id, c.organisation, c.clinic, c.entry_point, c.visitor_id, v.display_name, v.birth_year, v.identified, \
      v.external_ref, c.for_whom, c.reason, c.catalogue_version, c.answers, c.mode, c.state, c.severity, c.channel, c.language, c.worker, \
      c.opened_by, c.last_seq, c.last_note_seq, c.due_at, c.opened_at, c.first_assigned_at, c.closed_at, c.outcome, c.rating, c.practice, \
-     c.erase_at, c.erased, c.red_flags, c.external_ref, c.answer_waits";
+     c.erase_at, c.erased, c.red_flags, c.external_ref, c.answer_waits, c.documented_at, c.documented_by, c.found_us, c.rating_text, \
+     c.revealed";
 
 fn json<T: for<'d> serde::Deserialize<'d>>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| Error::internal(format!("a stored list cannot be read: {error}")))
@@ -60,7 +71,7 @@ fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::internal(format!("a list cannot be written: {error}")))
 }
 
-fn read(row: &Row) -> Result<Stored> {
+pub(super) fn read(row: &Row) -> Result<Stored> {
     let channel = intake::Channel::try_from(row.int(16)? as i32).unwrap_or_default().known().unwrap_or(Channel::Chat);
     Ok(Stored {
         id: row.id(0)?,
@@ -96,6 +107,11 @@ fn read(row: &Row) -> Result<Stored> {
         red_flags: json(&row.text(31)?)?,
         external_ref: row.text(32)?,
         answer_waits: row.bool(33)?,
+        documented_at: row.opt_time(34)?,
+        documented_by: row.text(35)?,
+        found_us: row.text(36)?,
+        rating_text: row.text(37)?,
+        revealed: json(&row.text(38)?)?,
     })
 }
 
@@ -151,6 +167,21 @@ impl Stored {
             erased: self.erased,
             red_flags: self.red_flags.clone(),
             external_ref: self.external_ref.clone(),
+            documented_at: self.documented_at.map(proto::timestamp),
+            documented_by_worker_id: self.documented_by.clone(),
+            found_us_id: self.found_us.clone(),
+            revealed: self
+                .revealed
+                .iter()
+                .map(|(field, value, at)| RevealedField {
+                    field: *field,
+                    value: value.clone(),
+                    revealed_at: Some(proto::timestamp(Time::from_micros(*at))),
+                })
+                .collect(),
+            // Said where they are asked for, by `App::show`.
+            rating_text: String::new(),
+            reopen_until: None,
         }
     }
 }
@@ -184,8 +215,8 @@ pub async fn insert(unit: &mut Unit<'_>, case: &Stored, phrase_hash: Option<Vec<
         .exec(
             "INSERT INTO cases (case_id, organisation, clinic, entry_point, visitor_id, for_whom, reason, catalogue_version, answers, mode, state, \
              severity, channel, language, worker, opened_by, last_seq, last_note_seq, due_at, opened_at, first_assigned_at, closed_at, outcome, rating, \
-             practice, erase_at, erased, red_flags, external_ref, phrase_hash, answer_waits) \
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31)",
+             practice, erase_at, erased, red_flags, external_ref, phrase_hash, answer_waits, found_us) \
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32)",
             args![
                 case.id,
                 &case.organisation,
@@ -217,7 +248,8 @@ pub async fn insert(unit: &mut Unit<'_>, case: &Stored, phrase_hash: Option<Vec<
                 to_json(&case.red_flags)?,
                 &case.external_ref,
                 phrase_hash,
-                case.answer_waits
+                case.answer_waits,
+                &case.found_us
             ],
         )
         .await?;
@@ -230,7 +262,8 @@ pub async fn update(unit: &mut Unit<'_>, case: &Stored) -> Result<()> {
     unit.tx
         .exec(
             "UPDATE cases SET clinic = $2, mode = $3, state = $4, severity = $5, worker = $6, last_seq = $7, last_note_seq = $8, due_at = $9, \
-             first_assigned_at = $10, closed_at = $11, outcome = $12, rating = $13, erase_at = $14, red_flags = $15, answer_waits = $16 WHERE case_id = $1",
+             first_assigned_at = $10, closed_at = $11, outcome = $12, rating = $13, erase_at = $14, red_flags = $15, answer_waits = $16, documented_at = $17, \
+             documented_by = $18, rating_text = $19, revealed = $20 WHERE case_id = $1",
             args![
                 case.id,
                 &case.clinic,
@@ -247,7 +280,11 @@ pub async fn update(unit: &mut Unit<'_>, case: &Stored) -> Result<()> {
                 life.rating,
                 case.erase_at,
                 to_json(&case.red_flags)?,
-                case.answer_waits
+                case.answer_waits,
+                case.documented_at,
+                &case.documented_by,
+                &case.rating_text,
+                to_json(&case.revealed)?
             ],
         )
         .await?;
@@ -282,57 +319,11 @@ pub async fn by_phrase(db: &Scoped, phrase_hash: &[u8]) -> Result<Option<Stored>
     db.row(sql, args![phrase_hash]).await?.as_ref().map(read).transpose()
 }
 
-/// What a list may hold.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    pub organisation: String,
-    /// Only these; None: all.
-    pub clinics: Option<Vec<String>>,
-    pub worker: Option<String>,
-    pub external_ref: Option<String>,
-    pub states: Vec<i32>,
-    /// Only cases older than this one.
-    pub before: Option<(Time, Id)>,
-}
-
-/// Newest first.
-pub async fn list(db: &Scoped, filter: &Filter, limit: i64) -> Result<Vec<Stored>> {
-    let mut bound: Args = args![&filter.organisation];
-    let mut sql = format!("SELECT {COLUMNS} FROM cases c JOIN visitor v ON v.visitor_id = c.visitor_id WHERE c.organisation = $1");
-    let mut within = |sql: &mut String, column: &str, values: Vec<store::Val>| {
-        if values.is_empty() {
-            sql.push_str(" AND FALSE");
-            return;
-        }
-        sql.push_str(&format!(" AND {column} IN {}", store::values(bound.len() + 1, 1, values.len())));
-        bound.extend(values);
-    };
-    if let Some(clinics) = &filter.clinics {
-        within(&mut sql, "c.clinic", clinics.iter().map(store::Val::from).collect());
-    }
-    if let Some(worker) = &filter.worker {
-        within(&mut sql, "c.worker", args![worker]);
-    }
-    if let Some(external_ref) = &filter.external_ref {
-        within(&mut sql, "c.external_ref", args![external_ref]);
-    }
-    if !filter.states.is_empty() {
-        within(&mut sql, "c.state", filter.states.iter().map(|state| store::Val::from(*state)).collect());
-    }
-    if let Some((time, id)) = filter.before {
-        let n = bound.len();
-        sql.push_str(&format!(" AND (c.opened_at < ${} OR (c.opened_at = ${} AND c.case_id < ${}))", n + 1, n + 1, n + 2));
-        bound.extend(args![time, id]);
-    }
-    sql.push_str(&format!(" ORDER BY c.opened_at DESC, c.case_id DESC LIMIT {}", limit.clamp(1, 1000)));
-    db.rows(sql, bound).await?.iter().map(read).collect()
-}
-
 /// Erases what a case says of a person. The visitor's own row goes blank with the last of their cases.
 pub async fn erase(unit: &mut Unit<'_>, case: &Stored) -> Result<bool> {
     unit.tx
         .exec(
-            "UPDATE cases SET erased = TRUE, answers = '[]', external_ref = '', phrase_hash = NULL, red_flags = '[]', erase_at = NULL WHERE case_id = $1",
+            "UPDATE cases SET erased = TRUE, answers = '[]', external_ref = '', rating_text = '', revealed = '[]', found_us = '', phrase_hash = NULL, red_flags = '[]', erase_at = NULL WHERE case_id = $1",
             args![case.id],
         )
         .await?;

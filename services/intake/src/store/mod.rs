@@ -1,8 +1,12 @@
 //! Intake's tables.
 
+pub mod attachments;
 pub mod cases;
 pub mod messages;
+pub mod referrals;
+pub mod rollout;
 mod schema;
 pub mod tokens;
+pub mod worklists;
 
 pub use schema::TABLES;

@@ -3,10 +3,12 @@
 use store::{Migration, Tables};
 
 pub const TABLES: Tables = Tables {
-    steps: &[FIRST, IDLE, ORGANISATIONS],
+    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES],
     shared: &[],
     crossing: &[
         ("access_token", "SELECT", "a token's hash or id says whose it is, and nothing else does yet"),
+        ("attachment", "SELECT (organisation, attachment_id, state)", "the sweep looks for doomed files; each goes as its organisation's"),
+        ("referral", "SELECT (organisation, code_hash)", "the code on a card says whose it is, and nothing else does yet"),
         ("cases", "SELECT (organisation, phrase_hash)", "a return phrase says whose case it is, and nothing else does yet"),
     ],
 };
@@ -26,6 +28,66 @@ const IDLE: Migration = Migration {
     name: "intake_0002",
     sql: "
 ALTER TABLE access_token ADD COLUMN idle_at BIGINT;
+",
+};
+
+/// Lines of Samtal's own in a conversation, and what a case knows beyond it.
+const LINES: Migration = Migration {
+    name: "intake_0003_lines",
+    sql: "
+ALTER TABLE message ADD COLUMN code BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN params TEXT NOT NULL DEFAULT '';
+ALTER TABLE cases ADD COLUMN documented_at BIGINT;
+ALTER TABLE cases ADD COLUMN documented_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE cases ADD COLUMN found_us TEXT NOT NULL DEFAULT '';
+ALTER TABLE cases ADD COLUMN rating_text TEXT NOT NULL DEFAULT '';
+ALTER TABLE cases ADD COLUMN revealed TEXT NOT NULL DEFAULT '[]';
+",
+};
+
+/// Files, referrals, and how far clinics are on their way to being live.
+const FILES: Migration = Migration {
+    name: "intake_0004_files",
+    sql: "
+ALTER TABLE message ADD COLUMN attachments TEXT NOT NULL DEFAULT '';
+CREATE TABLE attachment (
+    attachment_id UUID PRIMARY KEY,
+    organisation TEXT NOT NULL,
+    case_id UUID NOT NULL,
+    sender_kind BIGINT NOT NULL,
+    sender TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    state BIGINT NOT NULL,
+    seq BIGINT,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX attachment_case ON attachment (case_id);
+CREATE INDEX attachment_state ON attachment (state);
+-- Lives longer than its case, which it forgets when that is erased.
+CREATE TABLE referral (
+    referral_id UUID PRIMARY KEY,
+    case_id UUID,
+    organisation TEXT NOT NULL,
+    clinic TEXT NOT NULL,
+    practice BOOLEAN NOT NULL,
+    target TEXT NOT NULL,
+    code_hash BYTEA NOT NULL,
+    outcome BIGINT NOT NULL,
+    referred_at BIGINT NOT NULL,
+    reported_at BIGINT
+);
+CREATE UNIQUE INDEX referral_code ON referral (code_hash);
+CREATE INDEX referral_case ON referral (case_id);
+CREATE TABLE rollout_step (
+    organisation TEXT NOT NULL,
+    clinic TEXT NOT NULL,
+    step BIGINT NOT NULL,
+    set_by TEXT NOT NULL,
+    set_at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, clinic, step)
+);
 ",
 };
 

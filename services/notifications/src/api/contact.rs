@@ -26,6 +26,8 @@ struct Job {
     email: String,
     /// None: the case's own.
     language: Option<Language>,
+    /// For one mail only.
+    for_one_mail: bool,
 }
 
 pub async fn set(node: &Node, request: Request<SetContactRequest>) -> Result<Response<SetContactResponse>> {
@@ -42,7 +44,7 @@ pub async fn set(node: &Node, request: Request<SetContactRequest>) -> Result<Res
     found.check(language.is_some() || request.language.is_empty(), "language", "must be sv, nb, nn or en");
     found.done()?;
     let origin = caller.origin();
-    let job = Arc::new(Job { caller, once, case, email: request.email, language });
+    let job = Arc::new(Job { caller, once, case, email: request.email, language, for_one_mail: request.once });
     let (answer, receipt) = node
         .commit(case, origin, move |unit| {
             let job = job.clone();
@@ -64,7 +66,7 @@ impl Job {
             away::cancel_mails(unit, self.case).await?;
         } else {
             let language = self.language.or_else(|| Language::from_code(&facts.language)).unwrap_or(Language::English);
-            contacts::put(unit.tx, &facts.organisation, self.case, &self.email, language).await?;
+            contacts::put(unit.tx, &facts.organisation, self.case, &self.email, language, self.for_one_mail).await?;
         }
         unit.audit(self.case, &facts.scope());
         let answer = SetContactResponse {};

@@ -78,7 +78,11 @@ pub async fn report(unit: &mut Unit<'_>, job: &Job, outcome: Outcome) -> Result<
     let Some(mut mail) = notifications::lock(unit.tx, job.id).await? else { return Ok(()) };
     match after(&mail.delivery, job.tries, outcome, unit.now) {
         After::Nothing => Ok(()),
-        After::End(state) => end(unit, &mut mail, state).await,
+        After::End(state) => {
+            // Whether it reached anybody or not: there is no second mail.
+            contacts::delete_used(unit.tx, mail.case).await?;
+            end(unit, &mut mail, state).await
+        }
         After::Retry(at) => {
             mail.delivery.state = State::Pending;
             look_again(unit, &mut mail, at).await

@@ -15,13 +15,19 @@ pub async fn get(tx: &mut Tx, case: Id) -> Result<Option<Contact>> {
         .transpose()
 }
 
-pub async fn put(tx: &mut Tx, organisation: &str, case: Id, email: &str, language: Language) -> Result<()> {
+pub async fn put(tx: &mut Tx, organisation: &str, case: Id, email: &str, language: Language, once: bool) -> Result<()> {
     tx.exec(
-        "INSERT INTO contact (case_id, email, language, organisation) VALUES ($1,$2,$3,$4) \
-         ON CONFLICT (case_id) DO UPDATE SET email = excluded.email, language = excluded.language",
-        args![case, email, language.code(), organisation],
+        "INSERT INTO contact (case_id, email, language, once, organisation) VALUES ($1,$2,$3,$4,$5) \
+         ON CONFLICT (case_id) DO UPDATE SET email = excluded.email, language = excluded.language, once = excluded.once",
+        args![case, email, language.code(), once, organisation],
     )
     .await?;
+    Ok(())
+}
+
+/// Forgets an address that was for one mail, now that this one has had its end.
+pub async fn delete_used(tx: &mut Tx, case: Id) -> Result<()> {
+    tx.exec("DELETE FROM contact WHERE case_id = $1 AND once", args![case]).await?;
     Ok(())
 }
 

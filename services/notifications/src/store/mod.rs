@@ -6,7 +6,8 @@ pub mod notifications;
 use kernel::{Error, Result, Time};
 use store::{Db, Migration, Tables, args};
 
-pub const TABLES: Tables = Tables { steps: &[runtime::case_facts::MIGRATION, NOTIFICATIONS, ORGANISATIONS], shared: &[], crossing: &[] };
+pub const TABLES: Tables =
+    Tables { steps: &[runtime::case_facts::MIGRATION, NOTIFICATIONS, ORGANISATIONS, ONCE], shared: &[], crossing: &[] };
 
 const ORGANISATIONS: Migration = Migration {
     name: "notifications_organisations",
@@ -23,6 +24,9 @@ pub async fn first_start(db: &Db) -> Result<Time> {
     let row = db.of("").row("SELECT applied_at FROM schema_migration WHERE name = $1", args![NOTIFICATIONS.name]).await?;
     row.ok_or_else(|| Error::internal("the database is not migrated"))?.time(0)
 }
+
+/// Addresses for one mail only.
+const ONCE: Migration = Migration { name: "notifications_0002", sql: "ALTER TABLE contact ADD COLUMN once BOOLEAN NOT NULL DEFAULT FALSE" };
 
 const NOTIFICATIONS: Migration = Migration {
     name: "notifications_0001",

@@ -52,6 +52,24 @@ async fn whoever_comes_back_in_time_gets_no_mail() {
 }
 
 #[tokio::test]
+async fn an_address_for_one_mail_is_forgotten_after_it() {
+    let server = Catcher::start().await;
+    let rig = Rig::new(&server.url).await;
+    let case = rig.case(1).await;
+    let once = wire::SetContactRequest { case_id: case.to_string(), email: "once@example.net".into(), once: true, ..Default::default() };
+    rig.set_contact(&visitor(case), once).await.unwrap();
+    rig.answered(case).await;
+    rig.advance(AWAY).await;
+    rig.until(case, State::Delivered, 1).await;
+    assert_eq!(rig.count("SELECT COUNT(*) FROM contact").await, 0);
+    // A new absence has no address to go to.
+    rig.intake(case, &intake::MessagePosted { sender_kind: intake::SenderKind::Visitor.into(), ..Default::default() }).await;
+    rig.answered(case).await;
+    rig.advance(AWAY * 2).await;
+    assert_eq!(server.taken(), 1);
+}
+
+#[tokio::test]
 async fn a_closed_case_keeps_its_mail_and_an_erased_one_forgets_all() {
     let server = Catcher::start().await;
     let rig = Rig::new(&server.url).await;

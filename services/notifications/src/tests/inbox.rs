@@ -73,7 +73,7 @@ async fn an_address_is_checked_and_only_the_visitor_and_the_holder_may_set_it() 
     assert_eq!(rig.count("SELECT COUNT(*) FROM contact WHERE email = 'bo@example.net' AND language = 'nn'").await, 1);
 
     let message =
-        wire::SetContactRequest { request_id: "r1".into(), case_id: case.to_string(), email: String::new(), language: String::new() };
+        wire::SetContactRequest { request_id: "r1".into(), case_id: case.to_string(), email: String::new(), ..Default::default() };
     rig.api.set_contact(request(CONTACT, &me, message.clone())).await.unwrap();
     rig.contact(&me, case, "bo@example.net", "").await.unwrap();
     rig.api.set_contact(request(CONTACT, &me, message.clone())).await.unwrap();
@@ -117,6 +117,7 @@ async fn the_built_service_stops_on_shutdown() {
         shards: 4,
         replica: None,
         smtp: "smtp://127.0.0.1:1".into(),
+        attachments: String::new(),
         demo: false,
         shutdown: Default::default(),
         tasks: Default::default(),

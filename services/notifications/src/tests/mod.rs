@@ -95,6 +95,7 @@ impl Rig {
             shards: 4,
             replica: None,
             smtp: smtp.to_owned(),
+            attachments: String::new(),
             demo: false,
             shutdown: Default::default(),
             tasks: Default::default(),
@@ -122,12 +123,12 @@ impl Rig {
     }
 
     async fn contact(&self, caller: &Principal, case: Id, email: &str, language: &str) -> Result<(), Status> {
-        let message = wire::SetContactRequest {
-            case_id: case.to_string(),
-            email: email.into(),
-            language: language.into(),
-            request_id: String::new(),
-        };
+        let message =
+            wire::SetContactRequest { case_id: case.to_string(), email: email.into(), language: language.into(), ..Default::default() };
+        self.set_contact(caller, message).await
+    }
+
+    async fn set_contact(&self, caller: &Principal, message: wire::SetContactRequest) -> Result<(), Status> {
         self.api.set_contact(request("samtal.notifications.v1.NotificationService/SetContact", caller, message)).await.map(|_| ())
     }
 

@@ -4,11 +4,13 @@ mod alert;
 mod claim;
 mod directory;
 mod explain;
-mod held;
 mod offers;
 mod position;
 mod presence;
 mod queue;
+mod release;
+mod transfer;
+mod wait;
 mod watch;
 
 use proto::routing as wire;
@@ -60,6 +62,8 @@ unary! {
     claim_case: ClaimCaseRequest => ClaimCaseResponse;
     release_case: ReleaseCaseRequest => ReleaseCaseResponse;
     transfer_case: TransferCaseRequest => TransferCaseResponse;
+    hand_over: HandOverRequest => HandOverResponse;
+    get_expected_wait: GetExpectedWaitRequest => GetExpectedWaitResponse;
     get_position: GetPositionRequest => GetPositionResponse;
     get_directory: GetDirectoryRequest => GetDirectoryResponse;
     explain: ExplainRequest => ExplainResponse;

@@ -187,6 +187,17 @@ pub async fn queued(db: &Scoped, queue: &str) -> Result<Vec<CaseRow>> {
     all(&db.rows(columns!("WHERE queue = $1 AND status IN ('waiting', 'offered')"), args![queue]).await?)
 }
 
+/// A case inside a transaction, not locked: for what must be known before the locks.
+pub async fn peek_row(tx: &mut Tx, id: Id) -> Result<Option<CaseRow>> {
+    let row = tx.row(columns!("WHERE case_id = $1"), args![id]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// All cases that a worker holds, not locked.
+pub async fn held_by(tx: &mut Tx, worker: &str) -> Result<Vec<CaseRow>> {
+    all(&tx.rows(columns!("WHERE holder = $1 AND status = 'assigned' ORDER BY case_id"), args![worker]).await?)
+}
+
 /// Live cases that a worker holds.
 pub async fn live_of(tx: &mut Tx, worker: &str) -> Result<Vec<Id>> {
     let rows = tx

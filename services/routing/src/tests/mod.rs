@@ -111,6 +111,7 @@ impl Suite {
             shards: 4,
             replica: None,
             smtp: String::new(),
+            attachments: String::new(),
             demo: false,
             shutdown: shutdown.clone(),
             tasks: TaskTracker::new(),
@@ -226,7 +227,12 @@ impl Suite {
     }
 
     async fn transfer(&self, worker: Principal, n: u8, to: &str) -> kernel::Result<()> {
-        let message = wire::TransferCaseRequest { request_id: String::new(), case_id: case(n).to_string(), worker_id: to.into() };
+        let message = wire::TransferCaseRequest {
+            request_id: String::new(),
+            case_id: case(n).to_string(),
+            worker_id: to.into(),
+            ..Default::default()
+        };
         self.api.transfer_case(from(worker, "TransferCase", message)).await.map(|_| ())
     }
 

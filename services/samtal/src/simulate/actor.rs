@@ -302,7 +302,7 @@ impl Actors {
         };
         let client_id = format!("{}-{turn}", if worker.is_some() { "w" } else { "v" });
         self.ledger.tried(&opened.case_id, &client_id);
-        let request = PostMessageRequest { case_id: opened.case_id.clone(), client_id, text: text.to_owned() };
+        let request = PostMessageRequest { case_id: opened.case_id.clone(), client_id, text: text.to_owned(), attachment_ids: Vec::new() };
         let started = tokio::time::Instant::now();
         loop {
             let done = self.call(|| {
@@ -404,7 +404,7 @@ impl Actors {
             return Ok(());
         }
         let client = self.client("intake", number, &opened.visitor_token)?;
-        let request = RateCaseRequest { request_id: self.id(number, "rate"), case_id: opened.case_id.clone(), rating };
+        let request = RateCaseRequest { request_id: self.id(number, "rate"), case_id: opened.case_id.clone(), rating, text: String::new() };
         let done = self.call(|| {
             let mut cases = CaseServiceClient::new(client.clone());
             let request = request.clone();

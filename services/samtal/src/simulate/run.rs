@@ -45,7 +45,7 @@ pub struct Settings {
 
 pub enum Target {
     /// The suite is started here, on a simulated clock.
-    Embedded { store: String, bus: String, cache: String, shards: u32 },
+    Embedded { store: String, bus: String, cache: String, attachments: String, shards: u32 },
     /// A running suite, with an operator's token.
     Running { addresses: Addresses, operator: String },
 }
@@ -54,7 +54,7 @@ pub enum Target {
 pub async fn run(settings: &Settings) -> Result<Outcome> {
     let started = Instant::now();
     match &settings.target {
-        Target::Embedded { store, bus, cache, shards } => {
+        Target::Embedded { store, bus, cache, attachments, shards } => {
             let clock = Clock::manual(START);
             let secret = Secret::new(Secret::generate()?.as_bytes())?;
             let parts = Parts {
@@ -65,6 +65,7 @@ pub async fn run(settings: &Settings) -> Result<Outcome> {
                 secret: secret.clone(),
                 shards: *shards,
                 smtp: String::new(),
+                attachments: attachments.clone(),
                 reflection: false,
                 replica: None,
                 peers: std::collections::BTreeMap::new(),

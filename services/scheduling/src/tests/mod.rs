@@ -123,6 +123,7 @@ impl Rig {
             shards: 4,
             replica: None,
             smtp: String::new(),
+            attachments: String::new(),
             demo: false,
             shutdown: Default::default(),
             tasks: Default::default(),

@@ -11,8 +11,10 @@ use crate::store;
 pub async fn answer(node: &Node, request: Request<GetTriageRequest>) -> Result<Response<GetTriageResponse>> {
     let caller = rpc::caller(&request)?;
     let case = Id::parse("case_id", &request.get_ref().case_id)?;
+    // A service that asks for somebody has no organisation of its own: the case says whose rows are read.
+    let organisation = case_facts::load(&node.of(&caller), case).await?.organisation;
     let (answer, receipt) = node
-        .commit(case, caller.origin(), move |unit| {
+        .commit(case, caller.origin().of(&organisation), move |unit| {
             let caller = caller.clone();
             Box::pin(async move {
                 let facts = case_facts::lock(unit, case).await?;

@@ -58,6 +58,7 @@ impl World {
             shards: 4,
             replica: None,
             smtp: String::new(),
+            attachments: String::new(),
             demo: false,
             shutdown: tokio_util::sync::CancellationToken::new(),
             tasks: tokio_util::task::TaskTracker::new(),

@@ -1,0 +1,54 @@
+//! ReferralService.
+
+use kernel::{Error, Id, Language, Result};
+use proto::intake::referral_service_server::ReferralService;
+use proto::intake::{
+    ListReferralTargetsRequest, ListReferralTargetsResponse, ReferCaseRequest, ReferCaseResponse, ReportReferralRequest,
+    ReportReferralResponse,
+};
+use rpc::caller::reply;
+use rpc::{Answer, Caller, caller, status};
+use tonic::Request;
+
+use crate::app::{App, refer};
+
+pub struct Referrals {
+    pub app: App,
+}
+
+#[tonic::async_trait]
+impl ReferralService for Referrals {
+    async fn list_referral_targets(&self, request: Request<ListReferralTargetsRequest>) -> Answer<ListReferralTargetsResponse> {
+        let caller = caller(&request).map_err(status)?;
+        list(&self.app, &caller, &request.into_inner()).await.map(Into::into).map_err(status)
+    }
+
+    async fn refer_case(&self, request: Request<ReferCaseRequest>) -> Answer<ReferCaseResponse> {
+        let caller = caller(&request).map_err(status)?;
+        let (message, receipt) = self.app.refer(caller, request.into_inner()).await.map_err(status)?;
+        Ok(reply("intake", ReferCaseResponse { message: Some(message) }, &receipt))
+    }
+
+    async fn report_referral(&self, request: Request<ReportReferralRequest>) -> Answer<ReportReferralResponse> {
+        let caller = caller(&request).map_err(status)?;
+        let whence = rpc::whence(&request).map_err(status)?;
+        let receipt = self.app.report(&caller, &whence, &request.into_inner()).await.map_err(status)?;
+        Ok(reply("intake", ReportReferralResponse {}, &receipt))
+    }
+}
+
+async fn list(app: &App, caller: &Caller, request: &ListReferralTargetsRequest) -> Result<ListReferralTargetsResponse> {
+    let id = Id::parse("case_id", &request.case_id)?;
+    let wanted = if request.language.is_empty() {
+        None
+    } else {
+        Some(Language::from_code(&request.language).ok_or_else(|| Error::invalid("language", "must be sv, nb, nn or en"))?)
+    };
+    let case = app.read(caller, id).await?;
+    let region = app.node.region.get();
+    let organisation = region.organisation(&case.organisation).ok_or_else(|| Error::not_found("case"))?;
+    let language = wanted.or_else(|| Language::from_code(&case.language)).unwrap_or_else(|| organisation.default_language());
+    Ok(ListReferralTargetsResponse {
+        targets: organisation.referrals.iter().map(|one| refer::target(organisation, one, language)).collect(),
+    })
+}
