@@ -107,7 +107,7 @@ pub async fn transfer(page: Page, staff: Staff, Path(case): Path<Id>, Form(to): 
     if to.worker.is_empty() {
         return Ok(back(&page, &staff, &case, "colleague-unknown", "transfer"));
     }
-    let request = TransferCaseRequest { request_id: String::new(), case_id: case.clone(), worker_id: to.worker };
+    let request = TransferCaseRequest { request_id: String::new(), case_id: case.clone(), worker_id: to.worker, ..Default::default() };
     match staff.calls.routing().transfer_case(request).await {
         Ok(_) if !to.board.is_empty() => Ok(page.then("/leader?said=offered-on", &staff.calls)),
         // The case is the colleague's to take now.
