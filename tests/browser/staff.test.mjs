@@ -184,7 +184,10 @@ test('a message is on the other screen at once; a lost one can be sent again, on
       for (const one of all) for (const node of one.addedNodes) globalThis.shown[node.querySelector?.('.text')?.textContent] = performance.timeOrigin + performance.now();
     }).observe(document.getElementById('log'), { childList: true });
   });
-  await siv.waitForTimeout(300);
+  // Both streams are open once the first one has come.
+  await siv.locator('#text').fill('Den första');
+  await siv.locator('#text').press('Enter');
+  await karin.locator('#log .bubble', { hasText: 'Den första' }).waitFor();
   const took = [];
   for (let n = 0; n < 40; n += 1) {
     const text = `Mätning ${n}`;

@@ -76,7 +76,7 @@ fn every_problem_and_profession_has_its_words() {
 /// Keys that are put together from a code.
 #[test]
 fn every_code_of_a_case_has_its_words() {
-    use proto::intake::{CaseState, Channel, Outcome, Severity};
+    use proto::intake::{CaseState, Channel, Outcome, Severity, SystemCode};
 
     use crate::pages::{leader, staff};
     let known = keys(Language::Swedish);
@@ -89,8 +89,9 @@ fn every_code_of_a_case_has_its_words() {
             Channel::try_from(number).ok().map(|one| one.as_str_name()),
             Outcome::try_from(number).ok().map(|one| one.as_str_name()),
             CaseState::try_from(number).ok().map(|one| one.as_str_name().trim_start_matches("CASE_")),
+            SystemCode::try_from(number).ok().map(|one| one.as_str_name()),
         ];
-        wanted.extend(names.into_iter().flatten().map(|name| name.replacen('_', "-", 1)));
+        wanted.extend(names.into_iter().flatten().map(|name| name.replace("_CODE_", "-")));
     }
     wanted.extend(Language::ALL.iter().map(|language| format!("language-{language}")));
     assert!(wanted.len() > 60, "{wanted:?}");

@@ -46,8 +46,8 @@ pub async fn message(
     if written.text.trim().is_empty() && !scripted {
         return Ok(acts::back(&page, &staff, &case, "empty", "write"));
     }
-    let request =
-        PostMessageRequest { case_id: case.clone(), client_id: written.client_id(&staff), text: written.text, ..Default::default() };
+    let client_id = written.client_id(&staff);
+    let request = PostMessageRequest { case_id: case.clone(), client_id, text: written.text, ..Default::default() };
     let answer = staff.calls.conversations().post_message(request).await;
     if scripted {
         let seq = answer?.into_inner().message.map_or(0, |message| message.seq);

@@ -4,7 +4,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use kernel::Time;
 use prost_types::Timestamp;
-use proto::intake::{Case, CaseMode, CaseState, Channel, ForWhom, Outcome, Severity};
+use proto::intake::{Case, CaseMode, CaseState, Channel, ForWhom, Outcome, Severity, SystemLine};
 
 use super::names::Names;
 use crate::i18n::Say;
@@ -73,6 +73,14 @@ pub fn outcome(page: &Page, outcome: Outcome) -> Say {
 
 pub fn state(page: &Page, state: CaseState) -> Say {
     page.say(&format!("state-{}", ending(state.as_str_name(), "CASE_STATE_")))
+}
+
+/// What Samtal itself says in a conversation, in staff's words; what it names stands behind it.
+pub fn line(page: &Page, line: &SystemLine) -> String {
+    let said = page.say(&format!("system-{}", ending(line.code().as_str_name(), "SYSTEM_CODE_")));
+    let shown = ["first_name", "name", "url", "code"];
+    let named: Vec<&str> = shown.iter().filter_map(|name| line.params.get(*name)).map(String::as_str).filter(|it| !it.is_empty()).collect();
+    if named.is_empty() { said.to_string() } else { format!("{said}: {}", named.join(", ")) }
 }
 
 /// How a severity looks; its name stands there as well.
