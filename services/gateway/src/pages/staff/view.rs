@@ -64,7 +64,7 @@ pub fn severity(page: &Page, severity: Severity) -> Say {
 }
 
 pub fn channel(page: &Page, channel: Channel) -> Say {
-    page.say(&format!("channel-{}", ending(channel.as_str_name(), "CHANNEL_")))
+    page.say(&format!("staff-channel-{}", ending(channel.as_str_name(), "CHANNEL_")))
 }
 
 pub fn outcome(page: &Page, outcome: Outcome) -> Say {
@@ -72,7 +72,7 @@ pub fn outcome(page: &Page, outcome: Outcome) -> Say {
 }
 
 pub fn state(page: &Page, state: CaseState) -> Say {
-    page.say(&format!("state-{}", ending(state.as_str_name(), "CASE_STATE_")))
+    page.say(&format!("staff-state-{}", ending(state.as_str_name(), "CASE_STATE_")))
 }
 
 /// What Samtal itself says in a conversation, in staff's words; what it names stands behind it.
@@ -138,7 +138,7 @@ impl Row {
             grave: case.severity(),
             state: case.state(),
             state_name: if live && case.state() == CaseState::Active {
-                page.say("state-live").to_string()
+                page.say("staff-state-live").to_string()
             } else {
                 state(page, case.state()).to_string()
             },
