@@ -75,7 +75,7 @@ export const launch = () =>
 /** A person's browser: cookies of its own. What a page complains about ends up in `context.complaints`. */
 export async function person(browser, suite, options = {}) {
   const context = await browser.newContext({ baseURL: suite.base, locale: 'sv-SE', ...desktop, ...options });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(30_000);
   context.complaints = [];
   context.on('weberror', (error) => context.complaints.push(String(error.error())));
   context.on('console', (message) => message.type() === 'error' && context.complaints.push(`${message.text()} ${message.location().url}`));

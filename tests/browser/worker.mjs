@@ -32,13 +32,18 @@ export class Worker {
       session.on('error', reject);
       const stream = session.request({
         ':method': 'POST', ':path': `/samtal.${method}`, 'content-type': 'application/grpc', te: 'trailers', authorization: `Bearer ${this.token}`,
+        // What one service has answered, the next one waits for.
+        ...(this.position && { 'samtal-after': this.position }),
       });
       const body = encode(fields);
       const head = Buffer.alloc(5);
       head.writeUInt32BE(body.length, 1);
       let status = '';
       const got = [];
-      const note = (headers) => (status = headers['grpc-status'] ? `${headers['grpc-status']} ${headers['grpc-message'] ?? ''}` : status);
+      const note = (headers) => {
+        status = headers['grpc-status'] ? `${headers['grpc-status']} ${headers['grpc-message'] ?? ''}` : status;
+        this.position = headers['samtal-position'] ?? this.position;
+      };
       stream.on('response', note).on('trailers', note).on('data', (data) => got.push(data)).on('error', reject);
       stream.on('end', () => {
         session.close();

@@ -57,7 +57,7 @@ pub(crate) fn from_sqlite(error: rusqlite::Error) -> Error {
         }
         (_, ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED) => conflict(),
         (_, ffi::SQLITE_READONLY | ffi::SQLITE_IOERR | ffi::SQLITE_FULL | ffi::SQLITE_CANTOPEN) => {
-            Error::unavailable(format!("the data folder cannot be used: {error}"))
+            Error::unavailable(format!("the data folder cannot be written: {error}"))
         }
         // The command's own fault.
         (_, ffi::SQLITE_TOOBIG | ffi::SQLITE_CONSTRAINT | ffi::SQLITE_MISMATCH) => Error::internal(format!("database {code}: {error}")),

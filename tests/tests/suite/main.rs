@@ -24,7 +24,6 @@ mod access_log;
 mod afterwards;
 mod away;
 mod bad_input;
-mod browser;
 mod bus_loss;
 mod canaries;
 mod clinic;
