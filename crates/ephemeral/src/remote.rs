@@ -12,7 +12,7 @@ use crate::gate::Gate;
 use crate::memory::{Memory, micros};
 
 /// How long Redis has for one command or one attempt to connect.
-const TIMEOUT: Duration = Duration::from_millis(250);
+const TIMEOUT: Duration = Duration::from_millis(500);
 /// Pauses between attempts to connect: doubled from the first up to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
