@@ -18,7 +18,6 @@ use ephemeral::Ephemeral;
 use kernel::{Clock, Time};
 use proto::access::PrincipalKind;
 use proto::intake::OpenCaseRequest;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tonic::transport::Channel;
@@ -199,7 +198,11 @@ impl TestSuite {
             attachments: format!("file:{}", self.attachments.path().display()),
             reflection: true,
             replica: None,
-            peers: BTreeMap::from([(away.to_owned(), "http://127.0.0.1:1".to_owned())]),
+            peers: Some(away)
+                .filter(|away| !away.is_empty())
+                .map(|away| (away.to_owned(), "http://127.0.0.1:1".to_owned()))
+                .into_iter()
+                .collect(),
             grpc: listen("grpc", &format!("127.0.0.1:{}", self.port.number())).await.expect("a port"),
             http: if self.pages.is_some() { Some(listen("http", "127.0.0.1:0").await.expect("a port")) } else { None },
             pages: self.pages.clone().unwrap_or_default(),
