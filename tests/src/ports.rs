@@ -2,7 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::net::TcpListener;
+use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -29,7 +30,7 @@ impl Port {
             let Ok(lock) = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(number.to_string())) else {
                 continue; // another user's
             };
-            if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", number)).is_ok() {
+            if lock.try_lock().is_ok() && nobody_listens(number) {
                 return Port { number, _lock: lock };
             }
         }
@@ -40,6 +41,12 @@ impl Port {
     pub fn number(&self) -> u16 {
         self.number
     }
+}
+
+/// Asked by connecting. Whoever binds to find out passes the port on to every child that is started meanwhile, until its exec, and cannot
+/// listen on it so long.
+fn nobody_listens(number: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", number)).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 fn lock_folder() -> PathBuf {
@@ -63,6 +70,7 @@ fn range() -> (u16, u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
 
     #[test]
     fn a_port_is_given_once_while_it_is_held() {
@@ -71,5 +79,23 @@ mod tests {
         numbers.sort_unstable();
         numbers.dedup();
         assert_eq!(numbers.len(), 50);
+    }
+
+    /// Between its fork and its exec a child holds what we hold.
+    #[test]
+    fn a_port_can_be_listened_on_at_once_while_processes_start() {
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+                        std::process::Command::new("true").status().expect("true");
+                    }
+                });
+            }
+            let failed = (0..1000).filter(|_| TcpListener::bind(("127.0.0.1", Port::free().number())).is_err()).count();
+            stop.store(true, std::sync::atomic::Ordering::SeqCst);
+            assert_eq!(failed, 0, "of 1000");
+        });
     }
 }
