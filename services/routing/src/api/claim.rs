@@ -6,7 +6,6 @@ use kernel::{Error, Result};
 use proto::routing::{ClaimCaseRequest, ClaimCaseResponse};
 use region::{QueueKind, Region};
 use rpc::Caller;
-use rpc::caller::reply;
 use tonic::{Request, Response};
 
 use super::Api;
@@ -36,38 +35,29 @@ impl Api {
         let mut found = Violations::default();
         let case = found.id("case_id", &request.case_id);
         found.done()?;
-        let (origin, desks) = (caller.origin(), self.app.desks.clone());
-        let (answer, receipt) = self
-            .app
-            .commit(&caller.principal.organisation.clone(), origin, move |unit| {
-                let (once, caller, desks) = (once.clone(), caller.clone(), desks.clone());
-                Box::pin(async move {
-                    if let Some(answer) = unit.earlier_answer::<ClaimCaseResponse>(&once).await? {
-                        return Ok(answer);
-                    }
-                    let mut desk = desks.open(unit);
-                    let mut row = desk.the_case(case).await?;
-                    caller.check("case", &row.resource())?;
-                    let worker = caller.principal.id.clone();
-                    // A refusal of the case's state says more than one of the queue's kind.
-                    let decision = decide(&row.case, &Command::Claim { worker: worker.clone() }, desk.now())?;
-                    may_claim(&desk.region, &caller, &row)?;
-                    presence::lock(desk.unit.tx, &[worker.as_str()]).await?;
-                    desk.count_claimed(&mut row).await?;
-                    desk.perform(
-                        &mut row,
-                        decision,
-                        Note { how: "claimed", why: "the worker took it from the list".to_owned(), ..Note::default() },
-                    )
-                    .await?;
-                    desk.unit.audit(case, &row.scope());
-                    let answer = ClaimCaseResponse { case_id: case.to_string(), assigned_at: Some(proto::timestamp(desk.now())) };
-                    desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;
-                    desk.settle().await?;
-                    Ok(answer)
-                })
+        let acting = caller.clone();
+        self.act(&caller, &caller.principal.organisation, once, move |desk| {
+            let caller = acting.clone();
+            Box::pin(async move {
+                let mut row = desk.the_case(case).await?;
+                caller.check("case", &row.resource())?;
+                let worker = caller.principal.id.clone();
+                // A refusal of the case's state says more than one of the queue's kind.
+                let decision = decide(&row.case, &Command::Claim { worker: worker.clone() }, desk.now())?;
+                may_claim(&desk.region, &caller, &row)?;
+                presence::lock(desk.unit.tx, &[worker.as_str()]).await?;
+                desk.count_claimed(&mut row).await?;
+                desk.perform(
+                    &mut row,
+                    decision,
+                    Note { how: "claimed", why: "the worker took it from the list".to_owned(), ..Note::default() },
+                )
+                .await?;
+                desk.unit.audit(case, &row.scope());
+                let answer = ClaimCaseResponse { case_id: case.to_string(), assigned_at: Some(proto::timestamp(desk.now())) };
+                Ok((answer, case.to_string()))
             })
-            .await?;
-        Ok(reply("routing", answer, &receipt))
+        })
+        .await
     }
 }

@@ -1,5 +1,6 @@
 //! The RPCs.
 
+mod act;
 mod alert;
 mod claim;
 mod directory;

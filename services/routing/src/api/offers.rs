@@ -10,7 +10,6 @@ use proto::routing::{
     AcceptOfferRequest, AcceptOfferResponse, DeclineOfferRequest, DeclineOfferResponse, ListOffersRequest, ListOffersResponse, Offer,
 };
 use rpc::Caller;
-use rpc::caller::reply;
 use tonic::{Request, Response};
 
 use super::Api;
@@ -83,38 +82,28 @@ impl Api {
         let offer = found.id("offer_id", &request.offer_id);
         found.done()?;
         let whose = self.own_offer(&caller, offer).await?;
-        let (case, worker, desks) = (whose.case, whose.worker, self.app.desks.clone());
-        let (answer, receipt) = self
-            .app
-            .commit(&whose.organisation, caller.origin(), move |unit| {
-                let (once, worker, desks) = (once.clone(), worker.clone(), desks.clone());
-                Box::pin(async move {
-                    if let Some(answer) = unit.earlier_answer::<AcceptOfferResponse>(&once).await? {
-                        return Ok(answer);
+        let (case, worker) = (whose.case, whose.worker);
+        self.act(&caller, &whose.organisation, once, move |desk| {
+            let worker = worker.clone();
+            Box::pin(async move {
+                let mut row = desk.the_case(case).await?;
+                let handed_over = row.case.holder().is_some();
+                let mut decision = decide(&row.case, &Command::Accept { offer, worker: worker.clone() }, desk.now())?;
+                if handed_over {
+                    // The case follows a colleague of another clinic, so that their clinic's staff can see it.
+                    let needs = &decision.case.needs;
+                    if let Some(home) = roster::home_of(&desk.region, &worker, &needs.queue, needs.profession) {
+                        decision.case.needs.queue = home;
                     }
-                    let mut desk = desks.open(unit);
-                    let mut row = desk.the_case(case).await?;
-                    let handed_over = row.case.holder().is_some();
-                    let mut decision = decide(&row.case, &Command::Accept { offer, worker: worker.clone() }, desk.now())?;
-                    if handed_over {
-                        // The case follows a colleague of another clinic, so that their clinic's staff can see it.
-                        let needs = &decision.case.needs;
-                        if let Some(home) = roster::home_of(&desk.region, &worker, &needs.queue, needs.profession) {
-                            decision.case.needs.queue = home;
-                        }
-                    }
-                    let how = if handed_over { "transferred" } else { "accepted" };
-                    desk.perform(&mut row, decision, Note { how, why: "the worker accepted the offer".to_owned(), ..Note::default() })
-                        .await?;
-                    desk.unit.audit(case, &row.scope());
-                    let answer = AcceptOfferResponse { case_id: case.to_string(), assigned_at: Some(proto::timestamp(desk.now())) };
-                    desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;
-                    desk.settle().await?;
-                    Ok(answer)
-                })
+                }
+                let how = if handed_over { "transferred" } else { "accepted" };
+                desk.perform(&mut row, decision, Note { how, why: "the worker accepted the offer".to_owned(), ..Note::default() }).await?;
+                desk.unit.audit(case, &row.scope());
+                let answer = AcceptOfferResponse { case_id: case.to_string(), assigned_at: Some(proto::timestamp(desk.now())) };
+                Ok((answer, case.to_string()))
             })
-            .await?;
-        Ok(reply("routing", answer, &receipt))
+        })
+        .await
     }
 
     pub(crate) async fn decline_offer(&self, request: Request<DeclineOfferRequest>) -> Result<Response<DeclineOfferResponse>> {
@@ -125,26 +114,15 @@ impl Api {
         let offer = found.id("offer_id", &request.offer_id);
         found.done()?;
         let whose = self.own_offer(&caller, offer).await?;
-        let (case, desks) = (whose.case, self.app.desks.clone());
-        let (answer, receipt) = self
-            .app
-            .commit(&whose.organisation, caller.origin(), move |unit| {
-                let (once, desks) = (once.clone(), desks.clone());
-                Box::pin(async move {
-                    if let Some(answer) = unit.earlier_answer::<DeclineOfferResponse>(&once).await? {
-                        return Ok(answer);
-                    }
-                    let mut desk = desks.open(unit);
-                    let mut row = desk.the_case(case).await?;
-                    desk.act(&mut row, &Command::Decline { offer }, Note::default()).await?;
-                    desk.unit.audit(case, &row.scope());
-                    let answer = DeclineOfferResponse {};
-                    desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;
-                    desk.settle().await?;
-                    Ok(answer)
-                })
+        let case = whose.case;
+        self.act(&caller, &whose.organisation, once, move |desk| {
+            Box::pin(async move {
+                let mut row = desk.the_case(case).await?;
+                desk.act(&mut row, &Command::Decline { offer }, Note::default()).await?;
+                desk.unit.audit(case, &row.scope());
+                Ok((DeclineOfferResponse {}, case.to_string()))
             })
-            .await?;
-        Ok(reply("routing", answer, &receipt))
+        })
+        .await
     }
 }

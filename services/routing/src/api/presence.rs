@@ -8,7 +8,6 @@ use kernel::error::Violations;
 use kernel::{Error, Id, Result};
 use log::Scope;
 use proto::routing::{ListPresenceRequest, ListPresenceResponse, Presence, SetPresenceRequest, SetPresenceResponse};
-use rpc::caller::reply;
 use runtime::Node;
 use tonic::{Request, Response};
 
@@ -52,30 +51,19 @@ impl Api {
         if !known {
             return Err(Error::precondition("WORKER_UNKNOWN", "the region's description has no such worker in this organisation"));
         }
-        let desks = self.app.desks.clone();
         let (present, capacity, scope) = (request.present, request.capacity, Scope { organisation, ..Scope::default() });
-        let lane = scope.organisation.clone();
-        let (answer, receipt) = self
-            .app
-            .commit(&lane, caller.origin(), move |unit| {
-                let (desks, worker, once, scope) = (desks.clone(), worker.clone(), once.clone(), scope.clone());
-                Box::pin(async move {
-                    if let Some(answer) = unit.earlier_answer::<SetPresenceResponse>(&once).await? {
-                        return Ok(answer);
-                    }
-                    let key: Id = presence::timer_key(&worker);
-                    let mut desk = desks.open(unit);
-                    let one = desk.set_presence(&worker, present, capacity, hold).await?;
-                    desk.unit.audit(key, &scope);
-                    let loads = roster::loads(loads::held(desk.unit.tx, &[worker.as_str()]).await?);
-                    let answer = SetPresenceResponse { presence: Some(wire(&one, loads.get(&worker).copied().unwrap_or_default())) };
-                    desk.unit.remember_answer(&once, &key.to_string(), &answer).await?;
-                    desk.settle().await?;
-                    Ok(answer)
-                })
+        self.act(&caller, &caller.principal.organisation, once, move |desk| {
+            let (worker, scope) = (worker.clone(), scope.clone());
+            Box::pin(async move {
+                let key: Id = presence::timer_key(&worker);
+                let one = desk.set_presence(&worker, present, capacity, hold).await?;
+                desk.unit.audit(key, &scope);
+                let loads = roster::loads(loads::held(desk.unit.tx, &[worker.as_str()]).await?);
+                let answer = SetPresenceResponse { presence: Some(wire(&one, loads.get(&worker).copied().unwrap_or_default())) };
+                Ok((answer, key.to_string()))
             })
-            .await?;
-        Ok(reply("routing", answer, &receipt))
+        })
+        .await
     }
 
     pub(crate) async fn list_presence(&self, request: Request<ListPresenceRequest>) -> Result<Response<ListPresenceResponse>> {

@@ -3,7 +3,6 @@
 use kernel::Result;
 use kernel::error::Violations;
 use proto::routing::{ReleaseCaseRequest, ReleaseCaseResponse};
-use rpc::caller::reply;
 use tonic::{Request, Response};
 
 use super::Api;
@@ -18,31 +17,20 @@ impl Api {
         let mut found = Violations::default();
         let case = found.id("case_id", &request.case_id);
         found.done()?;
-        let (origin, desks) = (caller.origin(), self.app.desks.clone());
-        let (answer, receipt) = self
-            .app
-            .commit(&caller.principal.organisation.clone(), origin, move |unit| {
-                let (once, caller, desks) = (once.clone(), caller.clone(), desks.clone());
-                Box::pin(async move {
-                    if let Some(answer) = unit.earlier_answer::<ReleaseCaseResponse>(&once).await? {
-                        return Ok(answer);
-                    }
-                    let mut desk = desks.open(unit);
-                    let mut row = desk.the_case(case).await?;
-                    caller.check("case", &row.resource())?;
-                    // A leader gives it back for whoever has it.
-                    let worker = row.case.holder().unwrap_or(&caller.principal.id).to_owned();
-                    let why =
-                        if worker == caller.principal.id { "the worker gave it back" } else { "a leader gave it back for the worker" };
-                    desk.act(&mut row, &Command::Release { worker }, Note { why: why.to_owned(), ..Note::default() }).await?;
-                    desk.unit.audit(case, &row.scope());
-                    let answer = ReleaseCaseResponse {};
-                    desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;
-                    desk.settle().await?;
-                    Ok(answer)
-                })
+        let acting = caller.clone();
+        self.act(&caller, &caller.principal.organisation, once, move |desk| {
+            let caller = acting.clone();
+            Box::pin(async move {
+                let mut row = desk.the_case(case).await?;
+                caller.check("case", &row.resource())?;
+                // A leader gives it back for whoever has it.
+                let worker = row.case.holder().unwrap_or(&caller.principal.id).to_owned();
+                let why = if worker == caller.principal.id { "the worker gave it back" } else { "a leader gave it back for the worker" };
+                desk.act(&mut row, &Command::Release { worker }, Note { why: why.to_owned(), ..Note::default() }).await?;
+                desk.unit.audit(case, &row.scope());
+                Ok((ReleaseCaseResponse {}, case.to_string()))
             })
-            .await?;
-        Ok(reply("routing", answer, &receipt))
+        })
+        .await
     }
 }

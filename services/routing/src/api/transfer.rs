@@ -9,7 +9,6 @@ use kernel::{Error, Id, Profession, Result};
 use proto::routing::{HandOverRequest, HandOverResponse, TransferCaseRequest, TransferCaseResponse};
 use region::{Organisation, Queue};
 use rpc::Caller;
-use rpc::caller::reply;
 use tonic::{Request, Response};
 
 use super::{Api, MAX_NAME};
@@ -43,34 +42,24 @@ impl Api {
         let profession = Profession::from_code(&request.profession);
         found.check(profession.is_some() || request.profession.is_empty(), "profession", "is unknown; nurse and physician are two");
         found.done()?;
-        let (origin, desks) = (caller.origin(), self.app.desks.clone());
-        let (answer, receipt) = self
-            .app
-            .commit(&caller.principal.organisation.clone(), origin, move |unit| {
-                let (once, caller, desks, request) = (once.clone(), caller.clone(), desks.clone(), request.clone());
-                Box::pin(async move {
-                    if let Some(answer) = unit.earlier_answer::<TransferCaseResponse>(&once).await? {
-                        return Ok(answer);
-                    }
-                    let mut desk = desks.open(unit);
-                    let seen = cases::peek_row(desk.unit.tx, case).await?.ok_or_else(|| Error::not_found("case"))?;
-                    caller.check("case", &seen.resource())?;
-                    let region = desk.region.clone();
-                    let organisation = region.organisation(&seen.organisation).ok_or_else(|| Error::not_found("case"))?;
-                    let goal = goal(organisation, &seen, &request, profession)?;
-                    lock_goals(&mut desk, &goal, std::slice::from_ref(&seen)).await?;
-                    let mut row = desk.the_case(case).await?;
-                    caller.check("case", &row.resource())?;
-                    send(&mut desk, &mut row, &goal, "a colleague hands the case over").await?;
-                    desk.unit.audit(case, &row.scope());
-                    let answer = TransferCaseResponse {};
-                    desk.unit.remember_answer(&once, &case.to_string(), &answer).await?;
-                    desk.settle().await?;
-                    Ok(answer)
-                })
+        let acting = caller.clone();
+        self.act(&caller, &caller.principal.organisation, once, move |desk| {
+            let (caller, request) = (acting.clone(), request.clone());
+            Box::pin(async move {
+                let seen = cases::peek_row(desk.unit.tx, case).await?.ok_or_else(|| Error::not_found("case"))?;
+                caller.check("case", &seen.resource())?;
+                let region = desk.region.clone();
+                let organisation = region.organisation(&seen.organisation).ok_or_else(|| Error::not_found("case"))?;
+                let goal = goal(organisation, &seen, &request, profession)?;
+                lock_goals(desk, &goal, std::slice::from_ref(&seen)).await?;
+                let mut row = desk.the_case(case).await?;
+                caller.check("case", &row.resource())?;
+                send(desk, &mut row, &goal, "a colleague hands the case over").await?;
+                desk.unit.audit(case, &row.scope());
+                Ok((TransferCaseResponse {}, case.to_string()))
             })
-            .await?;
-        Ok(reply("routing", answer, &receipt))
+        })
+        .await
     }
 
     pub(crate) async fn hand_over(&self, request: Request<HandOverRequest>) -> Result<Response<HandOverResponse>> {
@@ -82,24 +71,15 @@ impl Api {
         found.optional_text("to_worker_id", &request.to_worker_id, MAX_NAME);
         found.optional_text("queue_id", &request.queue_id, MAX_NAME);
         found.done()?;
-        let (origin, desks) = (caller.origin(), self.app.desks.clone());
-        let (answer, receipt) = self
-            .app
-            .commit(&caller.principal.organisation.clone(), origin, move |unit| {
-                let (once, caller, desks, request) = (once.clone(), caller.clone(), desks.clone(), request.clone());
-                Box::pin(async move {
-                    if let Some(answer) = unit.earlier_answer::<HandOverResponse>(&once).await? {
-                        return Ok(answer);
-                    }
-                    let mut desk = desks.open(unit);
-                    let answer = hand_over(&mut desk, &caller, &request).await?;
-                    desk.unit.remember_answer(&once, "", &answer).await?;
-                    desk.settle().await?;
-                    Ok(answer)
-                })
+        let acting = caller.clone();
+        self.act(&caller, &caller.principal.organisation, once, move |desk| {
+            let (caller, request) = (acting.clone(), request.clone());
+            Box::pin(async move {
+                let answer = hand_over(desk, &caller, &request).await?;
+                Ok((answer, String::new()))
             })
-            .await?;
-        Ok(reply("routing", answer, &receipt))
+        })
+        .await
     }
 }
 
