@@ -13,6 +13,7 @@ use tonic::Request;
 
 use crate::app::App;
 use crate::app::lines::first_name;
+use crate::domain::language;
 use crate::store::cases::Stored;
 
 pub struct Clinics {
@@ -57,11 +58,7 @@ impl ClinicService for Clinics {
 
 async fn canned_replies(app: &App, caller: &Caller, request: &ListCannedRepliesRequest) -> Result<ListCannedRepliesResponse> {
     let id = Id::parse("case_id", &request.case_id)?;
-    let wanted = if request.language.is_empty() {
-        None
-    } else {
-        Some(Language::from_code(&request.language).ok_or_else(|| Error::invalid("language", "must be sv, nb, nn or en"))?)
-    };
+    let wanted = language::named(&request.language)?;
     // The texts hold the visitor's name: this is a read of the case.
     let case = app.read(caller, id).await?;
     let region = app.node.region.get();

@@ -17,18 +17,11 @@ use super::lists::{page_size, seal, unseal};
 use crate::app::doors::{Door, for_whom};
 use crate::app::openings::Opening;
 use crate::app::{App, safety};
-use crate::domain::search;
+use crate::domain::{language, search};
 
 /// Times of opening that a door shows.
 const NEXT: usize = 7;
 const WEEK: [Weekday; 7] = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun];
-
-fn language_of(code: &str) -> Result<Option<Language>> {
-    if code.is_empty() {
-        return Ok(None);
-    }
-    Language::from_code(code).map(Some).ok_or_else(|| Error::invalid("language", "must be sv, nb, nn or en"))
-}
 
 /// `/e/demo-open`
 fn address(id: &str) -> String {
@@ -41,7 +34,7 @@ pub async fn get(app: &App, request: &GetEntryPointRequest) -> Result<EntryPoint
     }
     let door = Door::find(app.node.region.get(), &request.entry_point_id)?;
     let (organisation, entry_point) = (door.organisation()?, door.entry_point()?);
-    let language = language_of(&request.language)?.unwrap_or_else(|| organisation.default_language());
+    let language = language::named(&request.language)?.unwrap_or_else(|| organisation.default_language());
     let now = app.node.now();
     let opening = door.opening(app, now).await?;
     let (open, closes_at, next_opening_at) = match opening {
@@ -155,7 +148,7 @@ pub async fn list(app: &App, request: &ListEntryPointsRequest) -> Result<ListEnt
     violations.optional_text("organisation_id", &request.organisation_id, 64);
     violations.optional_text("language", &request.language, 8);
     violations.done()?;
-    let language = language_of(&request.language)?;
+    let language = language::named(&request.language)?;
     let region = app.node.region.get();
     let mut found = find(&region, request, language);
     found.sort_by(|a, b| a.key.cmp(&b.key));

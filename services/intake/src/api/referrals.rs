@@ -11,6 +11,7 @@ use rpc::{Answer, Caller, caller, status};
 use tonic::Request;
 
 use crate::app::{App, refer};
+use crate::domain::language;
 
 pub struct Referrals {
     pub app: App,
@@ -39,11 +40,7 @@ impl ReferralService for Referrals {
 
 async fn list(app: &App, caller: &Caller, request: &ListReferralTargetsRequest) -> Result<ListReferralTargetsResponse> {
     let id = Id::parse("case_id", &request.case_id)?;
-    let wanted = if request.language.is_empty() {
-        None
-    } else {
-        Some(Language::from_code(&request.language).ok_or_else(|| Error::invalid("language", "must be sv, nb, nn or en"))?)
-    };
+    let wanted = language::named(&request.language)?;
     let case = app.read(caller, id).await?;
     let region = app.node.region.get();
     let organisation = region.organisation(&case.organisation).ok_or_else(|| Error::not_found("case"))?;

@@ -11,6 +11,7 @@ use region::Organisation;
 use rpc::Caller;
 
 use crate::app::{App, change, live, retention};
+use crate::domain::language;
 use crate::domain::terms::State;
 use crate::store::cases::{self, Stored};
 use crate::store::messages;
@@ -30,10 +31,7 @@ impl App {
         let case = self.read(caller, id).await?;
         let region = self.node.region.get();
         let organisation = region.organisation(&case.organisation).ok_or_else(|| Error::not_found("case"))?;
-        let language = match language {
-            "" => organisation.default_language(),
-            code => Language::from_code(code).ok_or_else(|| Error::invalid("language", "must be sv, nb, nn or en"))?,
-        };
+        let language = language::named(language)?.unwrap_or_else(|| organisation.default_language());
         let (triage, bookings) = tokio::join!(self.triage_of(id), self.bookings_of(id));
         let incomplete = triage.is_err() || bookings.is_err();
         let triage = triage.unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Intake's rules, without IO.
 
 pub mod case;
+pub mod language;
 pub mod media;
 pub mod people;
 pub mod person_number;
