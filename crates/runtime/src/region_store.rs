@@ -67,11 +67,10 @@ impl RegionStore {
         problems
     }
 
-    fn replace(&self, change: impl FnOnce(&mut Parts)) {
+    /// `change` says whether it changed anything.
+    fn replace(&self, change: impl FnOnce(&mut Parts) -> bool) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = parts.clone();
-        change(&mut parts);
-        if *parts != before {
+        if change(&mut parts) {
             // Sent while the parts are held, so that two changes cannot overtake each other.
             self.current.send_replace(Arc::new(overlay(&parts.described, &parts.drift).0));
         }
@@ -97,7 +96,7 @@ impl RegionStore {
                 })
             })
             .await?;
-        self.replace(|parts| parts.described = region);
+        self.replace(|parts| set(&mut parts.described, region));
         Ok((true, receipt))
     }
 
@@ -110,6 +109,7 @@ impl RegionStore {
                 parts.drift.retain(|one| !same(one, &change));
                 parts.drift.push(change);
                 parts.drift.sort_by(|a, b| place(a).cmp(&place(b)));
+                true
             });
         });
         Ok(())
@@ -121,7 +121,11 @@ impl RegionStore {
         let gone = unit.tx.exec(SQL, args![organisation, kind.code(), item]).await? > 0;
         let (store, organisation, item) = (self.clone(), organisation.to_owned(), item.to_owned());
         unit.after_commit(move || {
-            store.replace(|parts| parts.drift.retain(|one| place(one) != (organisation.as_str(), kind, item.as_str())));
+            store.replace(|parts| {
+                let before = parts.drift.len();
+                parts.drift.retain(|one| place(one) != (organisation.as_str(), kind, item.as_str()));
+                parts.drift.len() != before
+            });
         });
         Ok(gone)
     }
@@ -146,7 +150,7 @@ impl RegionStore {
                 })
             })
             .await?;
-        self.replace(|parts| parts.drift = drift);
+        self.replace(|parts| set(&mut parts.drift, drift));
         Ok(())
     }
 
@@ -158,11 +162,18 @@ impl RegionStore {
                 () = shutdown.cancelled() => return,
             }
             match read(&db).await {
-                Ok(read) => self.replace(|parts| *parts = read),
+                Ok(read) => self.replace(|parts| set(parts, read)),
                 Err(error) => tracing::debug!(%error, "the region was not read again"),
             }
         }
     }
+}
+
+/// Whether that is something new.
+fn set<T: PartialEq>(held: &mut T, new: T) -> bool {
+    let changed = *held != new;
+    *held = new;
+    changed
 }
 
 fn place(change: &Drift) -> (&str, Kind, &str) {
