@@ -5,13 +5,12 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use futures::{StreamExt, stream};
 use kernel::Id;
 use proto::intake::subscribe_response::Event;
 use proto::intake::{CaseState, Message, SenderKind, SubscribeRequest, SubscribeResponse};
 
 use super::ticket::{Audience, redeem};
-use super::{Frame, Opening, respond};
+use super::{Frame, Opening, frames, respond};
 use crate::Gateway;
 use crate::web::{Page, Problem, Visit};
 
@@ -37,20 +36,7 @@ pub async fn open(
     let events = calls.conversations().subscribe(request).await?.into_inner();
     let page = Page::new(&gateway, Visit { language: worth.language(), ..visit });
     let audience = worth.audience;
-    // After the services' last word comes none of ours.
-    let frames = stream::unfold(Some(events), move |events| {
-        let page = page.clone();
-        async move {
-            let mut events = events?;
-            let (frame, goes_on) = match events.message().await {
-                Ok(Some(event)) => frame(&page, audience, event),
-                Ok(None) => (Some(Frame::new("end", "again")), false),
-                Err(status) => (Some(Frame::end(&status)), false),
-            };
-            Some((frame, goes_on.then_some(events)))
-        }
-    });
-    Ok(respond(&gateway, frames.filter_map(|frame| async { frame })))
+    Ok(respond(&gateway, frames(events, move |event| frame(&page, audience, event))))
 }
 
 /// What an event looks like, and whether others follow.

@@ -17,8 +17,9 @@ use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use serde::Deserialize;
+use tonic::Streaming;
 
 use crate::Gateway;
 
@@ -71,6 +72,24 @@ impl Frame {
         };
         Self::new("end", why)
     }
+}
+
+/// A stream of the services as frames: `show` says what an event looks like, if anything, and whether others follow. After the
+/// services' last word comes none of ours.
+fn frames<E: Send + 'static>(
+    events: Streaming<E>,
+    show: impl Fn(E) -> (Option<Frame>, bool) + Send + 'static,
+) -> impl Stream<Item = Frame> + Send + 'static {
+    let shown = stream::unfold((Some(events), show), |(events, show)| async move {
+        let mut events = events?;
+        let (frame, goes_on) = match events.message().await {
+            Ok(Some(event)) => show(event),
+            Ok(None) => (Some(Frame::new("end", "again")), false),
+            Err(status) => (Some(Frame::end(&status)), false),
+        };
+        Some((frame, (goes_on.then_some(events), show)))
+    });
+    shown.filter_map(std::future::ready)
 }
 
 /// The frames as an answer, until they end or the process stops.

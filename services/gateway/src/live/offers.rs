@@ -15,7 +15,7 @@ use proto::routing::watch_offers_response::Event as Offers;
 use serde::Deserialize;
 
 use super::ticket::redeem;
-use super::{Frame, Opening, respond};
+use super::{Frame, Opening, frames, respond};
 use crate::Gateway;
 use crate::services::Calls;
 use crate::web::{Problem, Visit};
@@ -41,24 +41,17 @@ pub async fn open(
     let worth = redeem(&gateway, &opening.ticket, &visit.path).await?;
     let calls = gateway.services().with(&worth.token, None);
     let events = calls.routing().watch_offers(WatchOffersRequest {}).await?.into_inner();
-    let offers = stream::unfold(Some(events), |events| async {
-        let mut events = events?;
-        Some(match events.message().await {
-            Ok(Some(event)) => {
-                let frame = event.event.map(|event| match event {
-                    Offers::Offered(offer) => Frame::new("offered", offer.offer_id),
-                    Offers::EndedOfferId(offer) => Frame::new("offer-ended", offer),
-                    Offers::Alert(alert) => Frame::new("alert", alert.case_id),
-                });
-                (frame, Some(events))
-            }
-            Ok(None) => (Some(Frame::new("end", "again")), None),
-            Err(status) => (Some(Frame::end(&status)), None),
-        })
+    let offers = frames(events, |event| {
+        let frame = event.event.map(|event| match event {
+            Offers::Offered(offer) => Frame::new("offered", offer.offer_id),
+            Offers::EndedOfferId(offer) => Frame::new("offer-ended", offer),
+            Offers::Alert(alert) => Frame::new("alert", alert.case_id),
+        });
+        (frame, true)
     });
     let followed = following.follow.split(',').filter_map(|one| one.split_once(':')).take(MAX_FOLLOWED);
     let news: Vec<Frames> = followed.map(|(case, seq)| news(calls.clone(), case.to_owned(), seq.parse().unwrap_or(0))).collect();
-    Ok(respond(&gateway, select(offers.filter_map(std::future::ready), select_all(news))))
+    Ok(respond(&gateway, select(offers, select_all(news))))
 }
 
 /// Messages of visitors and changes of state in one conversation. One that is not the worker's any more falls silent.

@@ -1,5 +1,6 @@
 //! The pages, a folder per audience. Each module has `routes()`, which is merged here.
 
+mod case;
 mod design;
 mod door;
 pub mod leader;

@@ -1,5 +1,6 @@
 //! What every page has in common, one idea a file.
 
+pub mod clock;
 pub mod cookies;
 pub mod forgery;
 pub mod form;

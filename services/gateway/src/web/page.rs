@@ -12,7 +12,7 @@ use crate::Gateway;
 use crate::i18n::Say;
 use crate::services::Calls;
 use crate::web::cookies::Cookie;
-use crate::web::{Problem, Visit, forgery};
+use crate::web::{Problem, Visit, clock, forgery};
 
 /// Seconds for which the position of a change is carried to the browser's next request.
 const AFTER_LIFE: i64 = 20;
@@ -59,12 +59,7 @@ impl Page {
 
     /// A time of day where Samtal's clinics are, `09:41`.
     pub fn time(&self, stamp: Option<&prost_types::Timestamp>) -> String {
-        let zoned = stamp.and_then(|stamp| {
-            // Sweden and Norway keep the same time.
-            let zone = jiff::tz::TimeZone::get("Europe/Stockholm").ok()?;
-            Some(jiff::Timestamp::new(stamp.seconds, stamp.nanos).ok()?.to_zoned(zone))
-        });
-        zoned.map(|time| time.strftime("%H:%M").to_string()).unwrap_or_default()
+        stamp.and_then(clock::zoned).map(|time| time.strftime("%H:%M").to_string()).unwrap_or_default()
     }
 
     /// Where these pages begin: empty, or `/w` inside another site's frame.

@@ -4,10 +4,11 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use kernel::Id;
-use proto::intake::{AuditEntry, Case, CaseState, GetCaseRequest, ListAuditRequest};
+use proto::intake::{AuditEntry, Case, CaseState, ListAuditRequest};
 use proto::routing::{Decision, ExplainRequest, ListPresenceRequest, NamedWorker};
 
 use super::only_leaders;
+use crate::pages::case;
 use crate::pages::staff::names::Names;
 use crate::pages::staff::view::{self, Row};
 use crate::web::{Page, Problem, Staff};
@@ -71,7 +72,7 @@ pub async fn show(page: Page, staff: Staff, Path(case): Path<Id>) -> Result<Resp
     only_leaders(&staff)?;
     let id = case.to_string();
     let now = staff.calls.now();
-    let case = staff.calls.cases().get_case(GetCaseRequest { case_id: id.clone() }).await?.into_inner().case.unwrap_or_default();
+    let case = case::load(&staff.calls, &id).await?;
     let names = Names::load(&page, &staff).await?;
     let (mut routing, mut presence, mut cases) = (staff.calls.routing(), staff.calls.routing(), staff.calls.cases());
     let (explained, present, audit) = tokio::try_join!(

@@ -6,13 +6,14 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use kernel::{Id, Time};
-use proto::intake::{Channel, GetCaseRequest};
+use proto::intake::Channel;
 use proto::scheduling::{CancelBookingRequest, ConfirmBookingRequest, HoldSlotRequest, Interval, ListSlotsRequest, Slot};
 use serde::Deserialize;
 
 use super::acts;
 use super::names::Names;
 use super::view::{self, Row};
+use crate::pages::case;
 use crate::web::{Form, Page, Problem, Staff};
 
 /// How far one looks ahead at a time.
@@ -63,8 +64,7 @@ pub fn channel_code(channel: Channel) -> &'static str {
 
 pub async fn slots(page: Page, staff: Staff, Path(case): Path<Id>, Query(wanted): Query<Wanted>) -> Result<Response, Problem> {
     let now = staff.calls.now();
-    let request = GetCaseRequest { case_id: case.to_string() };
-    let case = staff.calls.cases().get_case(request).await?.into_inner().case.unwrap_or_default();
+    let case = case::load(&staff.calls, &case.to_string()).await?;
     let names = Names::load(&page, &staff).await?;
     let from = wanted.from.map_or(now, Time::from_secs).max(now);
     let chosen = CHANNELS.into_iter().find(|one| channel_code(*one) == wanted.channel);

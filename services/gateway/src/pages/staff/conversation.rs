@@ -4,9 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use kernel::{Id, Time};
-use proto::intake::{
-    Case, CaseMode, CaseState, GetCaseRequest, ListMessagesRequest, ListNotesRequest, Message, Note, Outcome, SenderKind, Severity,
-};
+use proto::intake::{Case, CaseMode, CaseState, ListNotesRequest, Message, Note, Outcome, SenderKind, Severity};
 use proto::routing::{ListPresenceRequest, NamedWorker};
 use proto::scheduling::{Booking, BookingState, ListBookingsRequest};
 use proto::triage::{GetTriageRequest, Triage};
@@ -17,12 +15,8 @@ use super::names::Names;
 use super::said::{Notice, Said};
 use super::view::{self, Row};
 use super::{acts, cases};
+use crate::pages::case;
 use crate::web::{Page, Problem, Staff};
-
-/// Messages that are shown without being asked for the earlier ones.
-const SHOWN: i64 = 200;
-/// Messages of one call.
-const PAGE: i32 = 500;
 
 /// How a case can end, in the order of the form.
 pub const OUTCOMES: [Outcome; 6] =
@@ -163,12 +157,12 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     let id = case.to_string();
     let now = staff.calls.now();
-    let case = staff.calls.cases().get_case(GetCaseRequest { case_id: id.clone() }).await?.into_inner().case.unwrap_or_default();
+    let case = case::load(&staff.calls, &id).await?;
     let names = Names::load(&page, &staff).await?;
-    let all = wanted.all.is_some();
+    let from = if wanted.all.is_some() { 0 } else { (case.last_seq - case::SHOWN).max(0) };
     let (mine, messages, notes, triage, bookings, present) = tokio::try_join!(
         cases::mine(&page, &staff, &names, now),
-        messages(&staff, &case, all),
+        case::messages(&staff.calls, &id, from),
         notes(&staff, &id),
         triage(&staff, &id),
         bookings(&page, &staff, &id, now),
@@ -194,21 +188,6 @@ pub async fn show(
         colleagues,
     };
     page.show(&conversation)
-}
-
-async fn messages(staff: &Staff, case: &Case, all: bool) -> Result<Vec<Message>, Problem> {
-    let mut after_seq = if all { 0 } else { (case.last_seq - SHOWN).max(0) };
-    let mut messages = Vec::new();
-    loop {
-        let request = ListMessagesRequest { case_id: case.case_id.clone(), after_seq, page_size: PAGE };
-        let answer = staff.calls.conversations().list_messages(request).await?.into_inner();
-        let Some(last) = answer.messages.last() else { return Ok(messages) };
-        after_seq = last.seq;
-        messages.extend(answer.messages);
-        if after_seq >= answer.last_seq {
-            return Ok(messages);
-        }
-    }
 }
 
 async fn notes(staff: &Staff, case: &str) -> Result<Vec<Note>, Problem> {

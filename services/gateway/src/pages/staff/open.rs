@@ -6,12 +6,13 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use kernel::Id;
-use proto::intake::{CaseMode, Channel, EntryPoint, ForWhom, GetCaseRequest, GetEntryPointRequest, OpenCaseRequest, Visitor};
+use proto::intake::{CaseMode, Channel, EntryPoint, ForWhom, GetEntryPointRequest, OpenCaseRequest, Visitor};
 use proto::routing::NamedEntryPoint;
 use serde::Deserialize;
 
 use super::names::Names;
 use super::{acts, view};
+use crate::pages::case;
 use crate::web::{Form, Page, Problem, Staff};
 
 /// How somebody comes who does not come by themselves.
@@ -142,8 +143,7 @@ pub async fn open(page: Page, staff: Staff, Path(id): Path<String>, Form(filled)
 /// Routing gives a kept case to whoever opened it, a moment later: until then the conversation would be for reading only.
 async fn until_kept(staff: &Staff, case: &str) -> Result<(), Problem> {
     for _ in 0..KEPT_LOOKS {
-        let request = GetCaseRequest { case_id: case.to_owned() };
-        let found = staff.calls.cases().get_case(request).await?.into_inner().case.unwrap_or_default();
+        let found = case::load(&staff.calls, case).await?;
         if !found.worker_id.is_empty() {
             break;
         }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::Path;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use kernel::Id;
 use proto::intake::{PostMessageRequest, PostNoteRequest, SetTypingRequest};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acts;
 use crate::Gateway;
-use crate::web::{Form, Page, Problem, Staff, StaffToken};
+use crate::web::{Form, Page, Problem, Staff, StaffToken, form};
 
 #[derive(Deserialize)]
 pub struct Written {
@@ -41,7 +41,7 @@ pub async fn message(
     headers: HeaderMap,
     Form(written): Form<Written>,
 ) -> Result<Response, Problem> {
-    let scripted = headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes() == b"application/json");
+    let scripted = form::scripted(&headers);
     let case = case.to_string();
     if written.text.trim().is_empty() && !scripted {
         return Ok(acts::back(&page, &staff, &case, "empty", "write"));

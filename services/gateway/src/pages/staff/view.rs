@@ -1,23 +1,17 @@
 //! A case as staff see it in lists, and how times are said.
 
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use kernel::Time;
 use prost_types::Timestamp;
 use proto::intake::{Case, CaseMode, CaseState, Channel, ForWhom, Outcome, Severity, SystemLine};
 
 use super::names::Names;
 use crate::i18n::Say;
-use crate::web::{Page, Problem};
-
-/// Sweden and Norway keep the same time.
-pub fn zone() -> Result<TimeZone, Problem> {
-    TimeZone::get("Europe/Stockholm").map_err(|_| Problem::internal())
-}
+use crate::web::{Page, clock};
 
 /// What a browser's `datetime-local` says, `2026-11-22T14:30`, as the clinics' time.
 pub fn local(text: &str) -> Option<Time> {
-    let moment = text.parse::<DateTime>().ok()?.to_zoned(zone().ok()?).ok()?;
+    let moment = text.parse::<DateTime>().ok()?.to_zoned(clock::zone()?).ok()?;
     Some(Time::from_secs(moment.timestamp().as_second()))
 }
 
@@ -39,7 +33,7 @@ pub fn short(stamp: Option<&Timestamp>, now: Time) -> String {
 }
 
 fn said(seconds: i64, format: &str) -> String {
-    let zoned = zone().ok().and_then(|zone| Some(jiff::Timestamp::from_second(seconds).ok()?.to_zoned(zone)));
+    let zoned = clock::zoned(&Timestamp { seconds, nanos: 0 });
     zoned.map(|time| time.strftime(format).to_string()).unwrap_or_default()
 }
 

@@ -4,9 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use kernel::Id;
-use proto::intake::{
-    Case, CaseState, EntryPoint, GetCaseRequest, HelpNumber, ListMessagesRequest, Message, SafetyNotice, SenderKind, SystemCode,
-};
+use proto::intake::{Case, CaseState, EntryPoint, HelpNumber, Message, SafetyNotice, SenderKind, SystemCode};
 use proto::routing::{GetPositionRequest, GetPositionResponse};
 use serde::{Deserialize, Serialize};
 
@@ -14,12 +12,11 @@ use super::after::After;
 use super::line::{self, Line};
 use super::{entry, start, words};
 use crate::Gateway;
+use crate::pages::case;
 use crate::services::Calls;
 use crate::web::{Page, Problem, Visitor};
 
 const PURPOSE: &str = "just opened";
-/// Messages that a page shows; earlier ones on request.
-const SHOWN: i64 = 200;
 
 /// A message as a visitor sees it, in the page and on the stream alike.
 #[derive(Template)]
@@ -130,14 +127,9 @@ pub async fn welcome(
     let Some(opened) = opened.filter(|opened| opened.case == case.to_string()) else {
         return Ok(Redirect::to(&format!("{}/c/{case}", page.base())).into_response());
     };
-    let door = entry::door(&page, &load(&calls, case).await?.entry_point_id).await?;
+    let door = entry::door(&page, &case::load(&calls, &case.to_string()).await?.entry_point_id).await?;
     let safety = opened.told.map(|told| told.html(&page)).transpose()?.unwrap_or_default();
     page.show(&Welcome { page: page.clone(), case, phrase: opened.phrase, safety, days: door.retention_days })
-}
-
-pub async fn load(calls: &Calls, case: Id) -> Result<Case, Problem> {
-    let request = GetCaseRequest { case_id: case.to_string() };
-    calls.cases().get_case(request).await?.into_inner().case.ok_or_else(Problem::not_found)
 }
 
 /// How things stand: whose turn it is, and how long it takes.
@@ -249,10 +241,10 @@ pub async fn chat(page: Page, visitor: Visitor, Path(case): Path<Id>, Query(from
 /// The page, with a text that was not sent and why, if there is one.
 pub async fn shown(page: &Page, visitor: &Visitor, id: Id, asked: From, draft: String, error: String) -> Result<Response, Problem> {
     let calls = visitor.calls(id)?;
-    let case = load(&calls, id).await?;
+    let case = case::load(&calls, &id.to_string()).await?;
     let door = entry::door(page, &case.entry_point_id).await?;
-    let from = asked.from.unwrap_or((case.last_seq - SHOWN).max(0)).max(0);
-    let messages = messages(&calls, id, from).await?;
+    let from = asked.from.unwrap_or((case.last_seq - case::SHOWN).max(0)).max(0);
+    let messages = case::messages(&calls, &case.case_id, from).await?;
     let bubbles = messages.iter().map(|message| bubble(page, message)).collect::<Result<_, _>>()?;
     let standing = standing(page, &calls, &case, &door, &messages).await;
     let after = After::load(page, &calls, &case, &door).await;
@@ -272,20 +264,6 @@ pub async fn shown(page: &Page, visitor: &Visitor, id: Id, asked: From, draft: S
         wrong: asked.wrong,
         door,
     })
-}
-
-/// All messages after `from`.
-async fn messages(calls: &Calls, case: Id, from: i64) -> Result<Vec<Message>, Problem> {
-    let (mut all, mut after): (Vec<Message>, i64) = (Vec::new(), from);
-    loop {
-        let request = ListMessagesRequest { case_id: case.to_string(), after_seq: after, page_size: 500 };
-        let page = calls.conversations().list_messages(request).await?.into_inner();
-        all.extend(page.messages);
-        let Some(last) = all.last().map(|message| message.seq).filter(|last| *last > after && *last < page.last_seq) else {
-            return Ok(all);
-        };
-        after = last;
-    }
 }
 
 /// The notice that stands above everything while the conversation has signs of danger.
@@ -324,8 +302,8 @@ pub async fn state(page: Page, visitor: Visitor, Path(id): Path<Id>, Query(asked
             return page.show(&place_of(&page, &place, &door));
         }
     }
-    let case = load(&calls, id).await?;
+    let case = case::load(&calls, &id.to_string()).await?;
     let door = entry::door(&page, &case.entry_point_id).await?;
-    let messages = messages(&calls, id, (case.last_seq - SHOWN).max(0)).await?;
+    let messages = case::messages(&calls, &case.case_id, (case.last_seq - case::SHOWN).max(0)).await?;
     page.show(&standing(&page, &calls, &case, &door, &messages).await)
 }

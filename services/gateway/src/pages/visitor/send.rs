@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use kernel::Id;
 use proto::intake::{PostMessageRequest, SetTypingRequest};
 use serde::{Deserialize, Serialize};
 
 use super::chat::{self, Told};
-use crate::web::{Form, Page, Problem, Visitor};
+use crate::web::{Form, Page, Problem, Visitor, form};
 
 #[derive(Deserialize)]
 pub struct Written {
@@ -36,7 +36,7 @@ pub async fn send(
     Form(written): Form<Written>,
 ) -> Result<Response, Problem> {
     let calls = visitor.calls(case)?;
-    let scripted = headers.get(header::ACCEPT).is_some_and(|kind| kind == "application/json");
+    let scripted = form::scripted(&headers);
     // Browsers send CRLF from a form and LF from a script: the same text is the same.
     let text = written.text.replace("\r\n", "\n");
     let request =

@@ -1,30 +1,14 @@
 //! Codes and times in the reader's words.
 
-use jiff::Zoned;
-use jiff::tz::TimeZone;
 use kernel::Language;
 use proto::intake::{Channel, ForWhom};
 
-use crate::web::Page;
-
-/// Sweden and Norway keep the same time.
-fn zone() -> TimeZone {
-    TimeZone::get("Europe/Stockholm").unwrap_or(TimeZone::UTC)
-}
-
-fn zoned(stamp: &prost_types::Timestamp) -> Option<Zoned> {
-    Some(jiff::Timestamp::new(stamp.seconds, stamp.nanos).ok()?.to_zoned(zone()))
-}
-
-fn now(page: &Page) -> Zoned {
-    let now = page.gateway().services().clock().now();
-    jiff::Timestamp::from_second(now.secs()).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(zone())
-}
+use crate::web::{Page, clock};
 
 /// `today at 17:00`, `Thursday at 08:00`, `Monday 3 January at 08:00`.
 pub fn when(page: &Page, stamp: Option<&prost_types::Timestamp>) -> String {
-    let Some(time) = stamp.and_then(zoned) else { return String::new() };
-    let now = now(page);
+    let now = proto::timestamp(page.gateway().services().clock().now());
+    let (Some(time), Some(now)) = (stamp.and_then(clock::zoned), clock::zoned(&now)) else { return String::new() };
     let days = now.date().until(time.date()).map(|span| span.get_days()).unwrap_or(i32::MAX);
     let clock = time.strftime("%H:%M").to_string();
     let weekday = page.say(&format!("weekday-{}", time.weekday().to_monday_one_offset()));
