@@ -60,7 +60,7 @@ async fn p6_the_whole_of_jetstream_may_be_lost() {
 }
 
 /// Does something with the server that blocks.
-async fn with(nats: &Arc<Nats>, what: impl FnOnce(&Nats) + Send + 'static) {
+pub async fn with(nats: &Arc<Nats>, what: impl FnOnce(&Nats) + Send + 'static) {
     let nats = nats.clone();
     tokio::task::spawn_blocking(move || what(&nats)).await.unwrap();
 }

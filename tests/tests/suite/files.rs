@@ -68,7 +68,7 @@ async fn a_file_goes_with_a_message(stack: Stack) {
     refused(download(&anna, &file.attachment_id).await, Code::NotFound, "NOT_FOUND");
     refused(send(&anna, &case, "a1", &file).await, Code::NotFound, "NOT_FOUND");
     let sent = send(&visitor.me, &case, "v1", &file).await.unwrap();
-    assert_eq!(sent.attachments, [file.clone()]);
+    assert_eq!(sent.attachments, std::slice::from_ref(&file));
     assert_eq!(send(&visitor.me, &case, "v1", &file).await.unwrap(), sent, "the same again is the same");
     refused(send(&visitor.me, &case, "v2", &file).await, Code::NotFound, "NOT_FOUND");
     assert_eq!(anna.messages(&case).await.unwrap().last().unwrap(), &sent);

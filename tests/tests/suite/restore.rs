@@ -1,6 +1,6 @@
 //! P6: a log that was restored from an older backup is not taken for the one that consumers saw.
 
-use crate::bus_loss::{all_wait, counted, open};
+use crate::bus_loss::{all_wait, counted, open, with};
 use bus::Bus;
 use ephemeral::Ephemeral;
 use log::guard;
@@ -196,14 +196,12 @@ async fn p6_consumers_that_are_away_are_heard_when_they_are_back() {
     intake.stop().await.unwrap();
 
     // Nobody is there who could know: care goes on.
-    let server = suite.nats.clone().unwrap();
-    tokio::task::spawn_blocking(move || {
-        server.kill();
-        server.delete_store();
-        server.restart();
+    with(&suite.nats.clone().unwrap(), |nats| {
+        nats.kill();
+        nats.delete_store();
+        nats.restart();
     })
-    .await
-    .unwrap();
+    .await;
     let (intake, channel) = alone(&suite, &["intake"], &mine, &peers).await;
     post(&channel, "b").await.unwrap();
     // The consumers come back, and tell.

@@ -165,7 +165,7 @@ async fn an_identified_visitor_has_a_history_and_an_anonymous_one_none(stack: St
     let contacts = |case: &str, reason: &str| ListContactsRequest { case_id: case.into(), access_reason: reason.into() };
     refused(anna.cases().list_contacts(contacts(&second, "")).await, Code::InvalidArgument, "INVALID_FIELD");
     let found = anna.cases().list_contacts(contacts(&second, "safety")).await.unwrap().into_inner().cases;
-    assert_eq!(found.iter().map(|case| case.case_id.clone()).collect::<Vec<_>>(), [first.clone()], "not {elsewhere}, not {unknown}");
+    assert_eq!(found.iter().map(|case| &case.case_id).collect::<Vec<_>>(), [&first], "not {elsewhere}, not {unknown}");
     assert!(anna.cases().list_contacts(contacts(&unknown, "safety")).await.unwrap().into_inner().cases.is_empty());
     // Why it was opened stands in the log of the case that was looked at.
     let lea = suite.leader("alfa.lea").await;
