@@ -32,6 +32,15 @@ pub const TABLES: Tables = Tables {
         ("timer", "SELECT", "what is due next, whoever it belongs to; it fires as its organisation's"),
         ("idempotency", "SELECT, DELETE", "housekeeping forgets answers after seven days"),
     ],
+    kept: &[
+        ("event_log", "SELECT, INSERT, UPDATE (envelope)", "the log is never trimmed; erasure leaves a tombstone at the same position"),
+        (
+            "audit_log",
+            "SELECT, INSERT, UPDATE (salt)",
+            "who did what stays; erasure takes the salt, so that nothing can be guessed from the hash",
+        ),
+        ("audit_seal", "SELECT", "only the sealer adds links to the chain"),
+    ],
 };
 
 const MIGRATIONS: &[Migration] = &[FIRST, GUARD, ORGANISATIONS, DRIFT];

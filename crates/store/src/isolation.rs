@@ -138,7 +138,12 @@ pub(crate) async fn raise(tx: &mut Tx, schema: &str, roles: &Roles, tables: &[&T
                 )));
             }
         }
-        let _ = write!(sql, "GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {app}; ");
+        let rights = tables
+            .iter()
+            .flat_map(|some| some.kept)
+            .find(|(kept, ..)| *kept == name)
+            .map_or("SELECT, INSERT, UPDATE, DELETE", |kept| kept.1);
+        let _ = write!(sql, "GRANT {rights} ON {table} TO {app}; ");
         for (_, rights, why) in tables.iter().flat_map(|some| some.crossing).filter(|(crossing, ..)| *crossing == name) {
             let _ = write!(sql, "GRANT {rights} ON {table} TO {log}; ");
             if shared.is_none() {
@@ -155,6 +160,6 @@ pub(crate) async fn raise(tx: &mut Tx, schema: &str, roles: &Roles, tables: &[&T
 
 /// Names what [`raise`] does, so that it is done again if that changes.
 pub(crate) fn fingerprint(tables: &[&Tables]) -> String {
-    let lists: Vec<_> = tables.iter().map(|some| (some.shared, some.crossing)).collect();
+    let lists: Vec<_> = tables.iter().map(|some| (some.shared, some.crossing, some.kept)).collect();
     format!("isolation_{:016x}", kernel::id::key_hash(&format!("{OWN} {lists:?}")))
 }

@@ -27,10 +27,12 @@ pub struct Tables {
     pub shared: &'static [(&'static str, &'static str)],
     /// What the log's machinery may do across organisations: table, rights as in GRANT, reason.
     pub crossing: &'static [(&'static str, &'static str, &'static str)],
+    /// Tables whose rows the app may not change as it likes: table, rights as in GRANT, reason. It may do anything to the others' rows.
+    pub kept: &'static [(&'static str, &'static str, &'static str)],
 }
 
 impl Tables {
-    pub const NONE: Self = Self { steps: &[], shared: &[], crossing: &[] };
+    pub const NONE: Self = Self { steps: &[], shared: &[], crossing: &[], kept: &[] };
 }
 
 /// Applies the steps that are missing. Several replicas may try at once: a lock lets one through.

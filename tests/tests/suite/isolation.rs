@@ -41,7 +41,7 @@ const CROSSING: &[&str] = &[
     "intake.referral",
 ];
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
@@ -72,6 +72,9 @@ async fn fill(conn: &mut PgConnection, table: &str, organisation: &str) {
     conn.execute(AssertSqlSafe(format!("INSERT INTO {table} ({}) VALUES ({})", part(0), part(1)))).await.unwrap();
 }
 
+/// Tables of whose rows the app may take nothing away.
+const KEPT: &[&str] = &["event_log", "audit_log"];
+
 /// One table behind its wall.
 async fn wall(conn: &mut PgConnection, role: &str, table: &str) -> Vec<String> {
     let mut faults = Vec::new();
@@ -86,6 +89,8 @@ async fn wall(conn: &mut PgConnection, role: &str, table: &str) -> Vec<String> {
     let own = count(conn, format!("SELECT COUNT(*) FROM {table} WHERE organisation = 'alfa'")).await;
     let (all, insert) = (format!("SELECT 1 FROM {table}"), format!("INSERT INTO {table} (organisation) VALUES ('beta')"));
     let refused = |seen: &Result<u64, String>| seen.as_ref().is_err_and(|error| error.contains("row-level security"));
+    let denied = |seen: &Result<u64, String>| seen.as_ref().is_err_and(|error| error.contains("permission denied"));
+    let kept = KEPT.iter().any(|kept| table.ends_with(&format!("\"{kept}\"")));
     // Nothing said: an error, never an empty answer, be it never said on this connection or in an earlier transaction only.
     for what in ["never said", "said before"] {
         let seen = under(conn, role, None, &all).await;
@@ -97,6 +102,10 @@ async fn wall(conn: &mut PgConnection, role: &str, table: &str) -> Vec<String> {
     for list in ["{}", "{\"\"}", "{gamma}", "{ALFA}", "{\"alfa,beta\"}"] {
         for sql in [&all, &format!("UPDATE {table} SET organisation = organisation"), &format!("DELETE FROM {table}")] {
             let seen = under(conn, role, Some(list), sql).await;
+            if kept && *sql != all {
+                must(&format!("{sql} for {list}"), denied(&seen), &seen);
+                continue;
+            }
             // What operators do belongs to the region itself, which has the empty name.
             let theirs =
                 if list == "{\"\"}" { count(conn, format!("SELECT COUNT(*) FROM {table} WHERE organisation = ''")).await } else { 0 };
@@ -110,7 +119,14 @@ async fn wall(conn: &mut PgConnection, role: &str, table: &str) -> Vec<String> {
     let seen = under(conn, role, Some("{alfa}"), &insert).await;
     must("alfa writes a row of beta", refused(&seen), &seen);
     let seen = under(conn, role, Some("{alfa}"), &format!("UPDATE {table} SET organisation = 'beta'")).await;
-    must("alfa gives a row to beta", refused(&seen), &seen);
+    must("alfa gives a row to beta", if kept { denied(&seen) } else { refused(&seen) }, &seen);
+    if kept {
+        // Not even its own: rows are added, and only what erasure takes may change.
+        for sql in [format!("DELETE FROM {table}"), format!("UPDATE {table} SET key = 'other'"), format!("TRUNCATE {table}")] {
+            let seen = under(conn, role, Some("{alfa}"), &sql).await;
+            must(&sql, denied(&seen), &seen);
+        }
+    }
     faults
 }
 
@@ -132,6 +148,9 @@ async fn p15_postgresql_itself_keeps_organisations_apart() {
                       AND NOT EXISTS (SELECT 1 FROM pg_class c WHERE c.relowner = r.oid)";
         let weak: i64 = sqlx::query_scalar(strong).bind(vec![app.clone(), log.clone()]).fetch_one(&mut conn).await.unwrap();
         assert_eq!(weak, 2, "{service}: its roles are neither owner nor superuser, and members of nothing");
+        let sql = "SELECT has_any_column_privilege($1, $2, 'INSERT, UPDATE') OR has_table_privilege($1, $2, 'DELETE, TRUNCATE')";
+        let forges: bool = sqlx::query_scalar(sql).bind(&app).bind(format!("{service}.audit_seal")).fetch_one(&mut conn).await.unwrap();
+        assert!(!forges, "{service}: only the sealer adds links to the chain of the access log");
         let tables = "SELECT relname::text, relrowsecurity AND relforcerowsecurity, COALESCE(obj_description(oid, 'pg_class'), ''), \
                       has_any_column_privilege($2, oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege($2, oid, 'DELETE') \
                       FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind IN ('r', 'p') ORDER BY 1";
@@ -175,6 +194,7 @@ const THINGS: &Tables = &Tables {
     steps: &[Migration { name: "one", sql: "CREATE TABLE thing (n BIGINT PRIMARY KEY, organisation TEXT NOT NULL);\n" }],
     shared: &[],
     crossing: &[],
+    kept: &[],
 };
 
 async fn put(db: &Db, whose: impl Into<Whose>, n: i64, organisation: &str) -> kernel::Result<u64> {

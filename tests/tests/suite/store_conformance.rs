@@ -9,7 +9,7 @@ use store::{Commit, Db, Engine, Migration, Scoped, Tables, args, is_unique, migr
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-const TABLES: &Tables = &Tables { steps: STEPS, shared: &[("thing", "a test's"), ("counter", "a test's")], crossing: &[] };
+const TABLES: &Tables = &Tables { steps: STEPS, shared: &[("thing", "a test's"), ("counter", "a test's")], crossing: &[], kept: &[] };
 
 const STEPS: &[Migration] = &[
     Migration {

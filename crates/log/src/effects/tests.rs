@@ -17,6 +17,7 @@ const SEEN: Tables = Tables {
     steps: &[Migration { name: "seen", sql: "CREATE TABLE seen (event_id TEXT PRIMARY KEY, type TEXT NOT NULL, sync BIGINT NOT NULL);\n" }],
     shared: &[("seen", "a test's")],
     crossing: &[],
+    kept: &[],
 };
 
 /// Notes each event and how its transaction will be committed; says something itself whenever a visitor has returned.
@@ -27,7 +28,7 @@ impl Handler for Notes {
         "source"
     }
 
-    fn wants(&self, _event_type: &str) -> bool {
+    fn wants(&self, _: &Envelope) -> bool {
         true
     }
 

@@ -6,7 +6,7 @@ pub mod report;
 
 use store::{Migration, Tables};
 
-pub const TABLES: Tables = Tables { steps: &[FIRST, ORGANISATIONS], shared: &[], crossing: &[] };
+pub const TABLES: Tables = Tables { steps: &[FIRST, ORGANISATIONS], shared: &[], crossing: &[], kept: &[] };
 
 const ORGANISATIONS: Migration = Migration {
     name: "insights_organisations",

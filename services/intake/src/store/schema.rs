@@ -11,6 +11,7 @@ pub const TABLES: Tables = Tables {
         ("referral", "SELECT (organisation, code_hash)", "the code on a card says whose it is, and nothing else does yet"),
         ("cases", "SELECT (organisation, phrase_hash)", "a return phrase says whose case it is, and nothing else does yet"),
     ],
+    kept: &[],
 };
 
 const ORGANISATIONS: Migration = Migration {

@@ -7,7 +7,7 @@ use kernel::{Error, Result, Time};
 use store::{Db, Migration, Tables, args};
 
 pub const TABLES: Tables =
-    Tables { steps: &[runtime::case_facts::MIGRATION, NOTIFICATIONS, ORGANISATIONS, ONCE], shared: &[], crossing: &[] };
+    Tables { steps: &[runtime::case_facts::MIGRATION, NOTIFICATIONS, ORGANISATIONS, ONCE], shared: &[], crossing: &[], kept: &[] };
 
 const ORGANISATIONS: Migration = Migration {
     name: "notifications_organisations",

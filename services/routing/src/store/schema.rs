@@ -6,6 +6,7 @@ pub const TABLES: Tables = Tables {
     steps: &[FIRST, ALERTS, ORGANISATIONS],
     shared: &[("queue_lock", "names of queues, to be locked; no content")],
     crossing: &[],
+    kept: &[],
 };
 
 const ORGANISATIONS: Migration = Migration {

@@ -8,6 +8,7 @@ pub const TABLES: Tables = Tables {
     steps: &[runtime::case_facts::MIGRATION, BOOKINGS, ORGANISATIONS],
     shared: &[("resource_lock", "names of resources, to be locked; no content")],
     crossing: &[],
+    kept: &[],
 };
 
 const ORGANISATIONS: Migration = Migration {

@@ -4,7 +4,7 @@ use kernel::{Error, Id, Profession, Result, Severity, Time};
 use log::Unit;
 use store::{Migration, Row, Tables, args};
 
-pub const TABLES: Tables = Tables { steps: &[runtime::case_facts::MIGRATION, FIRST, ORGANISATIONS], shared: &[], crossing: &[] };
+pub const TABLES: Tables = Tables { steps: &[runtime::case_facts::MIGRATION, FIRST, ORGANISATIONS], shared: &[], crossing: &[], kept: &[] };
 
 const ORGANISATIONS: Migration = Migration {
     name: "triage_organisations",
