@@ -38,6 +38,7 @@ mod files;
 mod isolation;
 mod journey;
 mod kill;
+mod lanes;
 mod listeners;
 mod load;
 mod pages;
