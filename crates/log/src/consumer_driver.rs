@@ -39,8 +39,8 @@ pub trait Handler: Send + Sync + 'static {
     /// The service whose log is consumed.
     fn source(&self) -> &'static str;
 
-    /// Whether events of this type have any effect here; the others only move the cursor.
-    fn wants(&self, event_type: &str) -> bool;
+    /// Whether this event can have any effect here; the others only move the cursor, in memory. When in doubt, yes.
+    fn wants(&self, event: &Envelope) -> bool;
 
     /// Whether a new consumer begins with what happens from now on, rather than with the oldest event.
     fn starts_at_head(&self) -> bool {
@@ -284,7 +284,7 @@ impl Driver {
     async fn apply_tasks(&mut self) {
         let mut with_effect = Vec::new();
         for task in std::mem::take(&mut self.tasks) {
-            let idle = !task.events.is_empty() && task.events.iter().all(|event| !self.handler.wants(&event.r#type));
+            let idle = !task.events.is_empty() && task.events.iter().all(|event| !self.handler.wants(event));
             if idle { self.applied(task.shard, task.cursor, false) } else { with_effect.push(task) }
         }
         while !with_effect.is_empty() {

@@ -67,7 +67,7 @@ impl Context {
             if task.events.is_empty() { BTreeSet::new() } else { dead_letter::parked_keys(unit, self.source, task.shard).await? };
         for (index, event) in task.events.iter().enumerate() {
             at.store(index, Ordering::Relaxed);
-            if !self.handler.wants(&event.r#type) {
+            if !self.handler.wants(event) {
                 continue;
             }
             if self.handler.erases(&event.r#type) && parked.remove(&event.key) {

@@ -16,7 +16,7 @@ use store::{Db, Migration, Scoped, Tables, args};
 on_both_stacks!(p10_a_handler_that_panics_stops_only_its_own_key,);
 
 const EATEN: Migration = Migration { name: "0001_eaten", sql: "CREATE TABLE eaten (key TEXT NOT NULL, n BIGINT NOT NULL)" };
-const TABLES: Tables = Tables { steps: &[EATEN], shared: &[("eaten", "a test's")], crossing: &[] };
+const TABLES: Tables = Tables { steps: &[EATEN], shared: &[("eaten", "a test's")], crossing: &[], kept: &[] };
 const POISON: i64 = 5;
 const EVENTS: i64 = 30;
 
@@ -65,7 +65,7 @@ impl Handler for Eater {
         "shelf"
     }
 
-    fn wants(&self, _: &str) -> bool {
+    fn wants(&self, _: &Envelope) -> bool {
         true
     }
 

@@ -74,23 +74,30 @@ async fn follow(
 ) -> Result<()> {
     let mut heads = node.log.progress().heads();
     let mut quiet_since = tokio::time::Instant::now();
+    // This process's heads when a shard was last read to its end; none: look into every shard.
+    let mut looked = Vec::new();
     loop {
-        heads.mark_unchanged();
+        let now = heads.borrow_and_update().clone();
         let mut any = false;
         for shard in positions.keys().copied().collect::<Vec<_>>() {
-            let from = positions.get(&shard).copied().unwrap_or(0);
-            for (position, event) in page(node, organisation, shard, from).await? {
+            let at = |heads: &Vec<i64>| heads.get(shard as usize).copied();
+            if at(&looked).is_some() && at(&looked) == at(&now) {
+                continue;
+            }
+            while let Some(page) = page(node, organisation, shard, positions.get(&shard).copied().unwrap_or(0)).await? {
                 any = true;
-                positions.insert(shard, position);
-                let resume_token = seal(node, organisation, &positions)?;
-                if sender.send(Ok(WatchResponse { event: Some(event), resume_token })).await.is_err() {
-                    return Ok(());
+                for (position, event) in page {
+                    positions.insert(shard, position);
+                    let resume_token = seal(node, organisation, &positions)?;
+                    if sender.send(Ok(WatchResponse { event: Some(event), resume_token })).await.is_err() {
+                        return Ok(());
+                    }
                 }
             }
         }
+        looked = now;
         if any {
             quiet_since = tokio::time::Instant::now();
-            continue;
         }
         if quiet_since.elapsed() >= HEARTBEAT {
             quiet_since = tokio::time::Instant::now();
@@ -101,12 +108,13 @@ async fn follow(
         }
         tokio::select! {
             _ = heads.changed() => {}
-            () = tokio::time::sleep(POLL) => {}
+            () = tokio::time::sleep(POLL) => looked.clear(),
         }
     }
 }
 
-async fn page(node: &Node, organisation: &str, shard: u32, after: i64) -> Result<Vec<(i64, Envelope)>> {
+/// The next events of a shard; none if there are no more.
+async fn page(node: &Node, organisation: &str, shard: u32, after: i64) -> Result<Option<Vec<(i64, Envelope)>>> {
     let rows = node
         .db()
         .of(organisation)
@@ -115,6 +123,9 @@ async fn page(node: &Node, organisation: &str, shard: u32, after: i64) -> Result
             args![organisation, shard, after, PAGE],
         )
         .await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
     rows.iter()
         .map(|row| {
             let bytes: Vec<u8> = row.get(1)?;
@@ -123,7 +134,8 @@ async fn page(node: &Node, organisation: &str, shard: u32, after: i64) -> Result
             event.position = 0;
             Ok((row.int(0)?, event))
         })
-        .collect()
+        .collect::<Result<_>>()
+        .map(Some)
 }
 
 fn seal(node: &Node, organisation: &str, positions: &Positions) -> Result<String> {

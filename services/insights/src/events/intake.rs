@@ -18,9 +18,9 @@ impl Handler for Intake {
         "intake"
     }
 
-    fn wants(&self, event_type: &str) -> bool {
+    fn wants(&self, event: &Envelope) -> bool {
         [CaseOpened::TYPE, MessagePosted::TYPE, CaseClosed::TYPE, CaseReopened::TYPE, CaseRated::TYPE, CaseErased::TYPE]
-            .contains(&event_type)
+            .contains(&event.r#type.as_str())
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {

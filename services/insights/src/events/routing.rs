@@ -17,8 +17,8 @@ impl Handler for Routing {
         "routing"
     }
 
-    fn wants(&self, event_type: &str) -> bool {
-        event_type == CaseAssigned::TYPE
+    fn wants(&self, event: &Envelope) -> bool {
+        event.r#type == CaseAssigned::TYPE
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {

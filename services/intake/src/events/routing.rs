@@ -20,8 +20,8 @@ impl Handler for Routing {
         "routing"
     }
 
-    fn wants(&self, event_type: &str) -> bool {
-        [CaseQueued::TYPE, CaseOffered::TYPE, OfferEnded::TYPE, CaseAssigned::TYPE, CaseReleased::TYPE].contains(&event_type)
+    fn wants(&self, event: &Envelope) -> bool {
+        [CaseQueued::TYPE, CaseOffered::TYPE, OfferEnded::TYPE, CaseAssigned::TYPE, CaseReleased::TYPE].contains(&event.r#type.as_str())
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {

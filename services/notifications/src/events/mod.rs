@@ -37,8 +37,8 @@ impl Handler for Intake {
         "intake"
     }
 
-    fn wants(&self, event_type: &str) -> bool {
-        case_facts::wants(event_type) || event_type == intake::MessagePosted::TYPE || event_type == intake::VisitorReturned::TYPE
+    fn wants(&self, event: &Envelope) -> bool {
+        case_facts::wants(&event.r#type) || event.r#type == intake::VisitorReturned::TYPE || matters(event)
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {
@@ -57,6 +57,15 @@ impl Handler for Intake {
             }
         })
     }
+}
+
+/// Whether somebody away is to hear of a message, or need hear no more. A tombstone and what cannot be read count.
+fn matters(event: &Envelope) -> bool {
+    event.r#type == intake::MessagePosted::TYPE
+        && (event.erased
+            || event
+                .event::<intake::MessagePosted>()
+                .map_or(true, |posted| posted.is_some_and(|posted| posted.sender_kind() == SenderKind::Visitor || posted.visitor_away)))
 }
 
 impl Intake {
@@ -86,8 +95,8 @@ impl Handler for Routing {
         "routing"
     }
 
-    fn wants(&self, event_type: &str) -> bool {
-        case_facts::wants(event_type) || event_type == routing::CaseOffered::TYPE
+    fn wants(&self, event: &Envelope) -> bool {
+        case_facts::wants(&event.r#type) || event.r#type == routing::CaseOffered::TYPE
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {

@@ -153,7 +153,7 @@ impl Rig {
 
     async fn apply(&self, handler: Arc<dyn Handler>, event: Envelope) {
         let key: Id = event.key.parse().unwrap();
-        assert!(handler.wants(&event.r#type));
+        assert!(handler.wants(&event));
         self.node
             .commit(key, Origin::event(&event), move |unit| {
                 let (handler, event) = (handler.clone(), event.clone());

@@ -23,8 +23,8 @@ impl Handler for Intake {
         "intake"
     }
 
-    fn wants(&self, event_type: &str) -> bool {
-        [CaseOpened::TYPE, CaseClosed::TYPE, CaseReopened::TYPE, CaseModeChanged::TYPE, CaseErased::TYPE].contains(&event_type)
+    fn wants(&self, event: &Envelope) -> bool {
+        [CaseOpened::TYPE, CaseClosed::TYPE, CaseReopened::TYPE, CaseModeChanged::TYPE, CaseErased::TYPE].contains(&event.r#type.as_str())
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {

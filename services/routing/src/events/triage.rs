@@ -18,8 +18,8 @@ impl Handler for Triage {
         "triage"
     }
 
-    fn wants(&self, event_type: &str) -> bool {
-        event_type == CaseTriaged::TYPE
+    fn wants(&self, event: &Envelope) -> bool {
+        event.r#type == CaseTriaged::TYPE
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {

@@ -18,8 +18,8 @@ impl Handler for Intake {
         "intake"
     }
 
-    fn wants(&self, event_type: &str) -> bool {
-        case_facts::wants(event_type)
+    fn wants(&self, event: &Envelope) -> bool {
+        case_facts::wants(&event.r#type)
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {
@@ -49,8 +49,8 @@ impl Handler for Routing {
         "routing"
     }
 
-    fn wants(&self, event_type: &str) -> bool {
-        case_facts::wants(event_type)
+    fn wants(&self, event: &Envelope) -> bool {
+        case_facts::wants(&event.r#type)
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {

@@ -21,8 +21,9 @@ impl Handler for Intake {
         "intake"
     }
 
-    fn wants(&self, event_type: &str) -> bool {
-        case_facts::wants(event_type) || event_type == MessagePosted::TYPE
+    fn wants(&self, event: &Envelope) -> bool {
+        // Most messages say nothing that triage acts on; a transaction for each would be most of its work.
+        case_facts::wants(&event.r#type) || has_red_flags(event)
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {
@@ -43,6 +44,13 @@ impl Handler for Intake {
             }
         })
     }
+}
+
+/// One that cannot be read counts: it must come up, not pass by.
+fn has_red_flags(event: &Envelope) -> bool {
+    !event.erased
+        && event.r#type == MessagePosted::TYPE
+        && event.event::<MessagePosted>().map_or(true, |posted| posted.is_some_and(|posted| !posted.red_flags.is_empty()))
 }
 
 /// A case whose opening cannot be read is taken as one that said nothing: somebody waits behind it, so it goes to a person

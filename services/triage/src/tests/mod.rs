@@ -101,7 +101,7 @@ impl World {
     }
 
     async fn feed(&self, handler: &Arc<dyn Handler>, event: Envelope) {
-        assert!(handler.wants(&event.r#type));
+        assert!(handler.wants(&event));
         let handler = handler.clone();
         self.node
             .commit(self.case, Origin::event(&event), move |unit| {
