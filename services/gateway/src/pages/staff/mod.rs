@@ -5,6 +5,7 @@ mod book;
 pub mod cases;
 mod conversation;
 mod desk;
+mod file;
 mod keep;
 pub mod names;
 mod open;
@@ -30,6 +31,10 @@ pub fn routes() -> Router<Gateway> {
         .route("/staff/new/{door}", get(open::form).post(open::open))
         .route("/staff/c/{case}", get(conversation::show))
         .route("/staff/c/{case}/message", post(say::message))
+        .route("/staff/c/{case}/file", post(file::post))
+        .route("/staff/c/{case}/file/{file}", get(file::picture))
+        .route("/staff/c/{case}/file/{file}/picture", get(file::picture))
+        .route("/staff/c/{case}/file/{file}/save", get(file::save))
         .route("/staff/c/{case}/typing", post(say::typing))
         .route("/staff/c/{case}/note", post(say::note))
         .route("/staff/c/{case}/severity", post(acts::severity))
