@@ -15,6 +15,7 @@ use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
 use proto::intake::file_service_client::FileServiceClient;
+use proto::intake::referral_service_client::ReferralServiceClient;
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::notifications::notification_service_client::NotificationServiceClient;
 use proto::routing::routing_service_client::RoutingServiceClient;
@@ -117,6 +118,10 @@ impl Calls {
         let mut call = self.to(&self.services.intake);
         call.carried.deadline = TRANSFER;
         FileServiceClient::new(call)
+    }
+
+    pub fn referrals(&self) -> ReferralServiceClient<Call> {
+        ReferralServiceClient::new(self.to(&self.services.intake))
     }
 
     pub fn access(&self) -> AccessServiceClient<Call> {

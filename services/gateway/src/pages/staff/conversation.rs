@@ -14,7 +14,7 @@ use super::desk::followed;
 use super::names::Names;
 use super::said::{Notice, Said};
 use super::view::{self, Row};
-use super::{acts, cases};
+use super::{acts, cases, onward};
 use crate::pages::case;
 use crate::web::{Page, Problem, Staff};
 
@@ -66,6 +66,9 @@ struct Conversation {
     colleagues: Vec<Colleague>,
     /// Bytes of the largest file that can be sent along; 0: none can.
     max_file: u64,
+    /// A video meeting can be had.
+    video: bool,
+    referrals: Vec<onward::Referred>,
     draft_due: String,
 }
 
@@ -162,7 +165,7 @@ pub async fn show(
     let case = case::load(&staff.calls, &id).await?;
     let names = Names::load(&page, &staff).await?;
     let from = if wanted.all.is_some() { 0 } else { (case.last_seq - case::SHOWN).max(0) };
-    let (mine, messages, notes, triage, bookings, present, door) = tokio::try_join!(
+    let (mine, messages, notes, triage, bookings, present, door, referrals) = tokio::try_join!(
         cases::mine(&page, &staff, &names, now),
         case::messages(&staff.calls, &id, from),
         notes(&staff, &id),
@@ -170,6 +173,7 @@ pub async fn show(
         bookings(&page, &staff, &id, now),
         present(&staff),
         entry_point(&staff, &case.entry_point_id),
+        onward::referrals(&page, &staff, &id, now),
     )?;
     let colleagues = colleagues(&page, &staff, &names, &case, &present);
     let conversation = Conversation {
@@ -190,6 +194,8 @@ pub async fn show(
         bookings,
         colleagues,
         max_file: door.max_attachment_bytes,
+        video: door.can_meet_by_video,
+        referrals,
     };
     page.show(&conversation)
 }

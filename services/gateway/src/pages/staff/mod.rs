@@ -8,6 +8,7 @@ mod desk;
 mod file;
 mod keep;
 pub mod names;
+mod onward;
 mod open;
 pub mod said;
 mod say;
@@ -43,6 +44,7 @@ pub fn routes() -> Router<Gateway> {
         .route("/staff/c/{case}/release", post(acts::release))
         .route("/staff/c/{case}/close", post(acts::close))
         .route("/staff/c/{case}/reopen", post(acts::reopen))
+        .route("/staff/c/{case}/video", post(onward::video))
         .route("/staff/c/{case}/book", get(book::slots).post(book::book))
         .route("/staff/c/{case}/book/cancel", post(book::cancel))
 }

@@ -25,6 +25,7 @@ pub const SAID: &[(&str, &str)] = &[
     ("file-case-closed", "warning"),
     ("file-empty", "warning"),
     ("file-later", "warning"),
+    ("video-ready", "good"),
     ("severity-set", "good"),
     ("noted", "good"),
     ("mode-set", "good"),

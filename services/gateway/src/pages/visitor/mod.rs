@@ -2,6 +2,7 @@
 //! sites may frame them.
 
 mod after;
+mod arrived;
 mod back;
 mod chat;
 mod entry;
@@ -47,6 +48,7 @@ fn pages() -> Router<Gateway> {
         .route("/c/{case}/file/{file}/save", get(file::save))
         .route("/c/{case}/booking", post(after::booking))
         .route("/c/{case}/booking/{booking}", get(after::calendar))
+        .route("/arrived", get(arrived::ask).post(arrived::tell))
         .route("/return", get(back::ask).post(back::resume))
         .route("/leave", get(leave::leave))
 }
