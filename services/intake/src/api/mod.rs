@@ -14,3 +14,4 @@ pub mod referrals;
 mod rollout;
 mod sessions;
 mod subscribe;
+pub mod transfers;
