@@ -3,7 +3,7 @@
 mod case;
 mod design;
 mod door;
-mod file;
+pub mod file;
 pub mod leader;
 mod probes;
 pub mod staff;
