@@ -1,4 +1,4 @@
-// What goes with a conversation and beyond it: files, a video meeting, a referral, another organisation, and what comes after.
+// What goes with a conversation and beyond it: files, a video meeting, a referral, and what comes after.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -227,46 +227,4 @@ test('a video meeting and a referral are cards; what came of it is told by the c
   await page.getByLabel('Skriv ett meddelande').waitFor();
   // Open again, the case is in its queue and no longer Siv's.
   await leave(it, ['404']);
-});
-
-test('on to another organisation, after a yes and with nothing but the agreed words', async () => {
-  const it = await both('HEMLIGT-4711 om mig');
-  const { page, work } = it;
-  await work.goto(`/staff/c/${it.id}/pass-on`);
-  await accessible(work, 'choosing another organisation');
-  await picture(work, 'staff-pass-on-choose-desktop');
-  await work.getByRole('link', { name: /Våga fråga/ }).click();
-  await work.getByLabel('Det här lämnas vidare').fill('Behöver prata om <spel> & pengar');
-  await accessible(work, 'what is passed on');
-  await picture(work, 'staff-pass-on-desktop');
-  await work.getByRole('button', { name: 'Fråga besökaren' }).click();
-  await work.locator('#pass-on', { hasText: 'Väntar på besökarens svar' }).waitFor();
-  await picture(work, 'staff-pass-on-asked-desktop');
-  // It shows without a reload; a no keeps everything as it is, and can be followed by another question.
-  const asked = page.locator('#transfer');
-  await asked.getByText('Behöver prata om <spel> & pengar').waitFor();
-  await accessible(page, 'the question');
-  await fits(page, 'the question');
-  await picture(page, 'visitor-transfer-phone');
-  await asked.getByRole('button', { name: 'Nej, stanna här' }).click();
-  await page.locator('[role=log]', { hasText: 'Du sa nej' }).waitFor();
-  assert.equal(await asked.textContent(), '');
-  await work.goto(`/staff/c/${it.id}/pass-on?door=vaga-fraga`);
-  await work.getByLabel('Det här lämnas vidare').fill('Behöver prata om spel');
-  await work.getByRole('button', { name: 'Fråga besökaren' }).click();
-  await asked.getByRole('button', { name: 'Ja, gå vidare dit' }).click();
-  await page.waitForURL(/\/welcome/);
-  await picture(page, 'visitor-transferred-welcome-phone');
-  await page.goto(page.url().replace(/\/welcome.*/, ''));
-  assert.ok(!page.url().includes(it.id));
-  await page.locator('[role=log] .bubble', { hasText: 'Behöver prata om spel' }).waitFor();
-  assert.ok(!(await page.locator('main').textContent()).includes('HEMLIGT'));
-  await picture(page, 'visitor-transferred-phone');
-  await work.goto(`/staff/c/${it.id}`);
-  await work.getByText('Gick vidare hos en annan organisation').first().waitFor();
-  // The way back leads on.
-  await page.goto(it.home);
-  await page.getByRole('button', { name: 'Gå till samtalet där' }).click();
-  await page.waitForURL(/\/welcome/);
-  await leave(it);
 });

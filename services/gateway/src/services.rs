@@ -16,7 +16,6 @@ use proto::intake::case_service_client::CaseServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
 use proto::intake::file_service_client::FileServiceClient;
 use proto::intake::referral_service_client::ReferralServiceClient;
-use proto::intake::transfer_service_client::TransferServiceClient;
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::notifications::notification_service_client::NotificationServiceClient;
 use proto::routing::routing_service_client::RoutingServiceClient;
@@ -123,10 +122,6 @@ impl Calls {
 
     pub fn referrals(&self) -> ReferralServiceClient<Call> {
         ReferralServiceClient::new(self.to(&self.services.intake))
-    }
-
-    pub fn transfers(&self) -> TransferServiceClient<Call> {
-        TransferServiceClient::new(self.to(&self.services.intake))
     }
 
     pub fn access(&self) -> AccessServiceClient<Call> {

@@ -30,5 +30,5 @@ macro_rules! both_ways {
 
 both_ways!(Mode <-> CaseMode { Live, Asynchronous });
 both_ways!(State <-> CaseState { Open, Waiting, Offered, Active, WaitingForVisitor, WaitingForUs, Closed });
-both_ways!(Outcome <-> WireOutcome { Advice, Treated, Booked, Referred, Administrative, Abandoned, Transferred });
+both_ways!(Outcome <-> WireOutcome { Advice, Treated, Booked, Referred, Administrative, Abandoned });
 both_ways!(Sender <-> SenderKind { Visitor, Worker, System });

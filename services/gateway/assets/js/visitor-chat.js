@@ -233,7 +233,6 @@
     for (const one of log.querySelectorAll("[data-client]")) arrived(one.dataset.client);
     // A line of Samtal's own ends nobody's writing.
     if (event.detail.includes('class="bubble theirs"')) typing.textContent = "";
-    if (event.detail.includes("data-renews")) renewTransfer();
     if (near()) (form ?? log).scrollIntoView({ block: "end" });
   });
   log.addEventListener("samtal:typing", () => {
@@ -253,14 +252,6 @@
   });
   addEventListener("offline", () => (away.hidden = false));
   addEventListener("online", () => flush());
-
-  /** What is proposed to the visitor now. */
-  async function renewTransfer() {
-    try {
-      const answer = await fetch(`${base}/transfer`, { signal: AbortSignal.timeout(12000) });
-      if (answer.ok) document.getElementById("transfer").innerHTML = await answer.text();
-    } catch { /* a reload says it too */ }
-  }
 
   /** How things stand; a conversation that ended or goes on again is another page. */
   async function refresh(still = false) {

@@ -62,7 +62,9 @@ impl Refused {
             Some("CASE_CLOSED") => "file-case-closed",
             _ => match status.code() {
                 tonic::Code::InvalidArgument => "file-empty",
-                tonic::Code::NotFound | tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => return Self::Problem(status.into()),
+                tonic::Code::NotFound | tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => {
+                    return Self::Problem(status.into());
+                }
                 _ => "file-later",
             },
         };

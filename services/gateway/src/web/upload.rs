@@ -63,7 +63,9 @@ impl FromRequest<Gateway> for Upload {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let boundary = multer::parse_boundary(kind).map_err(|_| Problem::kind())?;
         let form_key = request.extensions().get::<Visit>().map(|visit| visit.form_key.clone()).ok_or_else(Problem::forged)?;
-        let limits = ["form_token", "client_id", "text"].iter().fold(SizeLimit::new().whole_stream(LIMIT), |limits, name| limits.for_field(*name, TEXT));
+        let limits = ["form_token", "client_id", "text"]
+            .iter()
+            .fold(SizeLimit::new().whole_stream(LIMIT), |limits, name| limits.for_field(*name, TEXT));
         let body = request.into_body().into_data_stream();
         let mut parts = Multipart::with_constraints(body, boundary, Constraints::new().size_limit(limits));
         let (mut text, mut client_id, mut checked) = (String::new(), String::new(), false);
@@ -104,6 +106,8 @@ fn broken(error: &multer::Error) -> Problem {
 
 /// A file's name as it is shown: what comes after the last folder, without what cannot be seen, and not too long.
 fn named(name: &str) -> String {
+    // Browsers write a quotation mark in a name as forms do.
+    let name = name.replace("%22", "\"");
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let seen: String = name.chars().filter(|letter| !letter.is_control() && !is_turning(*letter)).collect();
     let (stem, ending) = seen.rsplit_once('.').filter(|(_, ending)| ending.len() < 12).unwrap_or((&seen, ""));

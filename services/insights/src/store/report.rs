@@ -119,7 +119,8 @@ pub async fn totals(db: &Scoped, filter: &Filter) -> Result<Totals> {
         ))
         .await?,
         bookings: one(format!("SELECT COUNT(*) FROM fact_booking WHERE case_id IN (SELECT case_id FROM fact_case WHERE {clause})")).await?,
-        referrals: one(format!("SELECT COUNT(*) FROM fact_referral WHERE case_id IN (SELECT case_id FROM fact_case WHERE {clause})")).await?,
+        referrals: one(format!("SELECT COUNT(*) FROM fact_referral WHERE case_id IN (SELECT case_id FROM fact_case WHERE {clause})"))
+            .await?,
         arrived: one(format!(
             "SELECT COUNT(*) FROM fact_referral WHERE arrived AND case_id IN (SELECT case_id FROM fact_case WHERE {clause})"
         ))

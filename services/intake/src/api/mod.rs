@@ -14,4 +14,3 @@ pub mod referrals;
 mod rollout;
 mod sessions;
 mod subscribe;
-pub mod transfers;

@@ -19,7 +19,6 @@ pub mod retention;
 pub mod safety;
 pub mod summary;
 pub mod tokens;
-pub mod transfer;
 pub mod video;
 pub mod waits;
 
@@ -39,7 +38,6 @@ pub struct App {
     pub files: attachments::Files,
     pub hub: hub::Hub,
     pub alerts: alerts::Alerts,
-    pub transfers: transfer::Transfers,
 }
 
 impl App {
@@ -50,8 +48,6 @@ impl App {
         let files = attachments::Files::start(&node)?;
         let hub = hub::Hub::start(&node);
         let alerts = alerts::Alerts::new(&node)?;
-        let app = Self { node, authenticator, openings, waits, files, hub, alerts, transfers: transfer::Transfers::default() };
-        app.node.platform.tasks.spawn(transfer::sweep(app.clone()));
-        Ok(app)
+        Ok(Self { node, authenticator, openings, waits, files, hub, alerts })
     }
 }

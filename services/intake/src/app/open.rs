@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use auth::{Principal, Resource, Role};
+use auth::{Resource, Role};
 use kernel::error::{Code, Violations};
 use kernel::{Channel, Error, Id, Language, Result, Time};
-use log::{Origin, Receipt, Unit};
+use log::{Receipt, Unit};
 use proto::intake::{Answer, CaseMode, CaseOpened, ForWhom, MessagePosted, OpenCaseRequest, OpenCaseResponse};
 use region::Anonymity;
 use rpc::Caller;
@@ -190,50 +190,6 @@ impl App {
             .await?;
         let answer = self.opened(&caller, &door, case, (language, &found, opens_at), &receipt).await?;
         Ok((answer, receipt))
-    }
-
-    /// Opens a case as its visitor would, though Samtal does it for them, under ids that were settled before: once, however often it is
-    /// called. `line` stands first but for the text.
-    pub async fn open_settled(&self, origin: Origin, request: OpenCaseRequest, (id, visitor): (Id, Id), line: Line) -> Result<()> {
-        let caller = Caller {
-            principal: Principal { role: Role::Anonymous, id: String::new(), organisation: String::new(), clinics: Vec::new() },
-            rpc: "samtal.intake.v1.CaseService/OpenCase",
-            traceparent: String::new(),
-            token_hash: Vec::new(),
-        };
-        let wanted = parse(request, &caller)?;
-        let door = Door::find(self.node.region.get(), &wanted.request.entry_point_id)?;
-        let organisation = door.organisation()?.id.clone();
-        let language = fit(&wanted, &door, &caller)?;
-        let now = self.node.now();
-        let opens_at = match door.opening(self, now).await? {
-            Opening::Open { .. } => None,
-            Opening::Closed { opens_at } => Some(opens_at),
-        };
-        let found = safety::screen(&wanted.request.text);
-        let draft = Stored { id, visitor, ..draft(&wanted, &door, &caller, language, &found, now)? };
-        let work = (self.clone(), caller, Arc::new(draft), Arc::new(wanted), found.clone(), line);
-        let (opened, receipt) = self
-            .node
-            .commit(id, origin.of(&organisation), move |unit| {
-                let (app, caller, draft, wanted, found, line) = work.clone();
-                Box::pin(async move {
-                    if cases::lock(unit, id).await?.is_some() {
-                        return Ok(false);
-                    }
-                    let mut case = (*draft).clone();
-                    case.opened_at = unit.now;
-                    write(unit, &app, &caller, &mut case, &wanted, &found, opens_at).await?;
-                    lines::say(unit, &app.node, &mut case, line).await?;
-                    cases::update(unit, &case).await?;
-                    Ok(true)
-                })
-            })
-            .await?;
-        if opened {
-            self.alerts.raise(id, "", &found, &receipt).await;
-        }
-        Ok(())
     }
 
     /// The answer, with the secrets derived again, and somebody alerted to what was found.

@@ -9,7 +9,7 @@ use log::timers::Fire;
 use proto::intake::CaseErased;
 
 use crate::app::{App, attachments};
-use crate::store::{attachments as files, cases, messages, referrals, tokens, transfers};
+use crate::store::{attachments as files, cases, messages, referrals, tokens};
 
 /// Kind of the timer, keyed by the case.
 const ERASE: &str = "erase";
@@ -59,7 +59,6 @@ impl Fire for Retention {
             files::doom_case(unit, case.id).await?;
             self.files.wake_after(unit);
             referrals::forget_case(unit, case.id).await?;
-            transfers::forget_case(unit, case.id).await?;
             if cases::erase(unit, &case).await? {
                 tokens::forget_visitor(unit, &case.organisation, case.visitor).await?;
             }

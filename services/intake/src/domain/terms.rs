@@ -34,8 +34,6 @@ pub enum Outcome {
     Administrative,
     /// The visitor left before somebody answered.
     Abandoned,
-    /// Went on at another organisation.
-    Transferred,
 }
 
 /// Who writes.

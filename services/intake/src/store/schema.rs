@@ -3,13 +3,12 @@
 use store::{Migration, Tables};
 
 pub const TABLES: Tables = Tables {
-    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES, TRANSFERS],
+    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES],
     shared: &[],
     crossing: &[
         ("access_token", "SELECT", "a token's hash or id says whose it is, and nothing else does yet"),
         ("attachment", "SELECT (organisation, attachment_id, state)", "the sweep looks for doomed files; each goes as its organisation's"),
         ("referral", "SELECT (organisation, code_hash)", "the code on a card says whose it is, and nothing else does yet"),
-        ("transfer", "SELECT (organisation, transfer_id, state)", "the sweep looks for what is agreed; each step is its organisation's"),
         ("cases", "SELECT (organisation, phrase_hash)", "a return phrase says whose case it is, and nothing else does yet"),
     ],
 };
@@ -89,27 +88,6 @@ CREATE TABLE rollout_step (
     set_at BIGINT NOT NULL,
     PRIMARY KEY (organisation, clinic, step)
 );
-",
-};
-
-/// Transfers to other organisations. Which case goes on there stands nowhere: it follows from the id and the installation's secret.
-const TRANSFERS: Migration = Migration {
-    name: "intake_0005_transfers",
-    sql: "
-CREATE TABLE transfer (
-    transfer_id UUID PRIMARY KEY,
-    organisation TEXT NOT NULL,
-    case_id UUID NOT NULL,
-    entry_point TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    body TEXT NOT NULL,
-    worker TEXT NOT NULL,
-    state BIGINT NOT NULL,
-    proposed_at BIGINT NOT NULL,
-    answered_at BIGINT
-);
-CREATE INDEX transfer_case ON transfer (case_id);
-CREATE INDEX transfer_state ON transfer (state);
 ",
 };
 

@@ -5,7 +5,7 @@ use axum::extract::{Path, Query};
 use axum::response::Response;
 use kernel::{Id, Time};
 use proto::intake::{
-    Case, CaseMode, CaseState, EntryPoint, GetEntryPointRequest, ListNotesRequest, Message, Note, Outcome, SenderKind, Severity, Transfer, TransferState,
+    Case, CaseMode, CaseState, EntryPoint, GetEntryPointRequest, ListNotesRequest, Message, Note, Outcome, SenderKind, Severity,
 };
 use proto::routing::{ListPresenceRequest, NamedWorker};
 use proto::scheduling::{Booking, BookingState, ListBookingsRequest};
@@ -16,7 +16,7 @@ use super::desk::followed;
 use super::names::Names;
 use super::said::{Notice, Said};
 use super::view::{self, Row};
-use super::{acts, cases, onward, pass_on};
+use super::{acts, cases, onward};
 use crate::pages::case;
 use crate::web::{Page, Problem, Staff};
 
@@ -71,8 +71,6 @@ struct Conversation {
     /// A video meeting can be had.
     video: bool,
     referrals: Vec<onward::Referred>,
-    /// What was proposed last: to go on at another organisation.
-    transfer: Option<Transfer>,
     draft_due: String,
 }
 
@@ -169,7 +167,7 @@ pub async fn show(
     let case = case::load(&staff.calls, &id).await?;
     let names = Names::load(&page, &staff).await?;
     let from = if wanted.all.is_some() { 0 } else { (case.last_seq - case::SHOWN).max(0) };
-    let (mine, messages, notes, triage, bookings, present, door, referrals, transfer) = tokio::try_join!(
+    let (mine, messages, notes, triage, bookings, present, door, referrals) = tokio::try_join!(
         cases::mine(&page, &staff, &names, now),
         case::messages(&staff.calls, &id, from),
         notes(&staff, &id),
@@ -178,7 +176,6 @@ pub async fn show(
         present(&staff),
         entry_point(&staff, &case.entry_point_id),
         onward::referrals(&page, &staff, &id, now),
-        pass_on::last(&staff, &id),
     )?;
     let colleagues = colleagues(&page, &staff, &names, &case, &present);
     let conversation = Conversation {
@@ -201,7 +198,6 @@ pub async fn show(
         max_file: door.max_attachment_bytes,
         video: door.can_meet_by_video,
         referrals,
-        transfer,
     };
     page.show(&conversation)
 }

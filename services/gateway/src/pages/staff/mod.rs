@@ -10,7 +10,6 @@ mod keep;
 pub mod names;
 mod onward;
 mod open;
-pub mod pass_on;
 pub mod said;
 mod say;
 pub mod view;
@@ -46,8 +45,6 @@ pub fn routes() -> Router<Gateway> {
         .route("/staff/c/{case}/close", post(acts::close))
         .route("/staff/c/{case}/reopen", post(acts::reopen))
         .route("/staff/c/{case}/video", post(onward::video))
-        .route("/staff/c/{case}/pass-on", get(pass_on::choose).post(pass_on::propose))
-        .route("/staff/c/{case}/pass-on/withdraw", post(pass_on::withdraw))
         .route("/staff/c/{case}/book", get(book::slots).post(book::book))
         .route("/staff/c/{case}/book/cancel", post(book::cancel))
 }

@@ -10,11 +10,8 @@ use serde::Deserialize;
 use crate::web::{Form, Page, Problem};
 
 /// What can be told, in the order of the form.
-const OUTCOMES: [(&str, ReferralOutcome); 3] = [
-    ("arrived", ReferralOutcome::Arrived),
-    ("declined", ReferralOutcome::Declined),
-    ("not-suitable", ReferralOutcome::NotSuitable),
-];
+const OUTCOMES: [(&str, ReferralOutcome); 3] =
+    [("arrived", ReferralOutcome::Arrived), ("declined", ReferralOutcome::Declined), ("not-suitable", ReferralOutcome::NotSuitable)];
 
 #[derive(Default, Deserialize)]
 pub struct Told {

@@ -18,8 +18,6 @@ pub struct Line {
     pub code: String,
     /// What the link is called.
     pub open: String,
-    /// What the page says beside the conversation is another thing now.
-    pub renews: bool,
 }
 
 fn param<'a>(line: &'a SystemLine, name: &str) -> &'a str {
@@ -71,17 +69,6 @@ pub fn line(page: &Page, line: &SystemLine) -> Line {
                 code: param(line, "code").to_owned(),
                 ..says("line-referral")
             }
-        }
-        SystemCode::TransferProposed | SystemCode::TransferAnswered | SystemCode::TransferReceived => {
-            let key = match (line.code(), param(line, "answer")) {
-                (SystemCode::TransferReceived, _) => "line-transfer-received",
-                (SystemCode::TransferProposed, _) => "line-transfer-proposed",
-                (_, "agreed") => "line-transfer-agreed",
-                (_, "declined") => "line-transfer-declined",
-                (_, "failed") => "line-transfer-failed",
-                _ => "line-transfer-withdrawn",
-            };
-            Line { text: page.say(key).with("organisation", param(line, "organisation")).to_string(), renews: true, ..Line::default() }
         }
         SystemCode::Unspecified => Line::default(),
     }

@@ -12,7 +12,6 @@ mod leave;
 mod line;
 mod send;
 mod start;
-mod transfer;
 mod widget;
 mod words;
 
@@ -49,8 +48,6 @@ fn pages() -> Router<Gateway> {
         .route("/c/{case}/file/{file}/save", get(file::save))
         .route("/c/{case}/booking", post(after::booking))
         .route("/c/{case}/booking/{booking}", get(after::calendar))
-        .route("/c/{case}/transfer", get(transfer::renewed).post(transfer::answer))
-        .route("/c/{case}/onward", post(transfer::onward))
         .route("/arrived", get(arrived::ask).post(arrived::tell))
         .route("/return", get(back::ask).post(back::resume))
         .route("/leave", get(leave::leave))
