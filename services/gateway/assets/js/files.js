@@ -18,7 +18,7 @@
     refused.hidden = !text;
   };
   const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
-  const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1000)} kB` : `${number.format(bytes / 1e6)} MB`);
+  const size = (bytes) => (bytes < 1048576 ? `${Math.ceil(bytes / 1024)} kB` : `${number.format(bytes / 1048576)} MB`);
 
   function draw() {
     list.hidden = files.length === 0;

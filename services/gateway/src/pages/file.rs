@@ -264,10 +264,13 @@ pub fn kind(page: &Page, attachment: &Attachment) -> String {
 
 /// `640 kB`, `1,2 MB`.
 pub fn size(page: &Page, bytes: u64) -> String {
-    if bytes < 1_000_000 {
-        return format!("{} kB", bytes.div_ceil(1000));
+    // As the limits are said: 10 MB is 10 times 1024 times 1024 bytes.
+    const MB: u64 = 1 << 20;
+    if bytes < MB {
+        return format!("{} kB", bytes.div_ceil(1024));
     }
-    let said = format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
+    let (whole, tenths) = (bytes / MB, bytes % MB * 10 / MB);
+    let said = if tenths == 0 { format!("{whole} MB") } else { format!("{whole}.{tenths} MB") };
     if page.language() == Language::English { said } else { said.replace('.', ",") }
 }
 
