@@ -68,6 +68,7 @@ pub const ACCESS_LOG: &[(&str, Leaves)] = &[
     ("samtal.intake.v1.FileService/UploadAttachment", Changes),
     ("samtal.intake.v1.FileService/DownloadAttachment", Cases),
     ("samtal.intake.v1.ReferralService/ListReferralTargets", Cases),
+    ("samtal.intake.v1.ReferralService/ListReferrals", Cases),
     ("samtal.intake.v1.ReferralService/ReferCase", Changes),
     ("samtal.intake.v1.ReferralService/ReportReferral", Changes),
     ("samtal.intake.v1.ConversationService/PostMessage", Changes),

@@ -134,6 +134,7 @@ pub const POLICY: &[(&str, Rules)] = &[
         &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation)],
     ),
     ("samtal.intake.v1.ReferralService/ListReferralTargets", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
+    ("samtal.intake.v1.ReferralService/ListReferrals", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
     ("samtal.intake.v1.ReferralService/ReferCase", &[(Worker, Held), (Volunteer, Held), (Leader, Held)]),
     (
         "samtal.intake.v1.ReferralService/ReportReferral",

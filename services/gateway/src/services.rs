@@ -15,6 +15,7 @@ use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
 use proto::intake::file_service_client::FileServiceClient;
+use proto::intake::referral_service_client::ReferralServiceClient;
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::notifications::notification_service_client::NotificationServiceClient;
 use proto::routing::routing_service_client::RoutingServiceClient;
@@ -27,6 +28,8 @@ use tower::Service;
 
 /// How long a page waits for one call; of a stream, for its beginning.
 const DEADLINE: HeaderValue = HeaderValue::from_static("8S");
+/// How long a file may take on a slow phone: the most that the services allow.
+const TRANSFER: HeaderValue = HeaderValue::from_static("120S");
 /// What the pages call, with the logs that `/status` and `/readyz` ask about.
 pub const SERVICES: [&str; 6] = ["intake", "triage", "routing", "scheduling", "notifications", "insights"];
 
@@ -72,7 +75,7 @@ impl Services {
         let bearer = token.map(|token| HeaderValue::try_from(format!("Bearer {token}")).unwrap_or(HeaderValue::from_static("Bearer -")));
         let address = address.and_then(|address| HeaderValue::try_from(address.to_string()).ok());
         let after = after.and_then(|after| HeaderValue::try_from(after).ok());
-        Calls { services: self.clone(), carried: Carried { bearer, address, after: Arc::new(Mutex::new(after)) } }
+        Calls { services: self.clone(), carried: Carried { bearer, address, after: Arc::new(Mutex::new(after)), deadline: DEADLINE } }
     }
 
     pub fn clock(&self) -> &kernel::Clock {
@@ -112,7 +115,13 @@ impl Calls {
     }
 
     pub fn files(&self) -> FileServiceClient<Call> {
-        FileServiceClient::new(self.to(&self.services.intake))
+        let mut call = self.to(&self.services.intake);
+        call.carried.deadline = TRANSFER;
+        FileServiceClient::new(call)
+    }
+
+    pub fn referrals(&self) -> ReferralServiceClient<Call> {
+        ReferralServiceClient::new(self.to(&self.services.intake))
     }
 
     pub fn access(&self) -> AccessServiceClient<Call> {
@@ -162,6 +171,7 @@ struct Carried {
     /// Whose limits count, if nobody's token goes along.
     address: Option<HeaderValue>,
     after: Arc<Mutex<Option<HeaderValue>>>,
+    deadline: HeaderValue,
 }
 
 /// A connection that adds token, deadline and position, and remembers the position it is answered.
@@ -188,7 +198,7 @@ impl Service<http::Request<Body>> for Call {
         if let Some(address) = &self.carried.address {
             headers.insert(rpc::whence::VISITOR_ADDRESS, address.clone());
         }
-        headers.insert("grpc-timeout", DEADLINE);
+        headers.insert("grpc-timeout", self.carried.deadline.clone());
         let after = self.carried.after.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(after) = after {
             headers.insert(rpc::position::ASK, after);

@@ -61,9 +61,14 @@
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!text.value.trim()) return;
+    const files = globalThis.samtalFiles?.take() ?? [];
+    if (!text.value.trim() && files.length === 0) return;
     const bubble = document.importNode($("bubble").content.firstElementChild, true);
     bubble.querySelector(".text").textContent = text.value;
+    if (files.length > 0) {
+      bubble.files = files;
+      bubble.querySelector(".sending").before(...samtalFiles.shown(files));
+    }
     bubble.dataset.client = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
     bubble.querySelector("[data-again]").addEventListener("click", () => {
       state(bubble, "sending");
@@ -95,14 +100,13 @@
     sending = true;
     const said = bubble.querySelector(".text").textContent;
     try {
-      const answer = await samtal.post(form.action, { text: said, client_id: bubble.dataset.client }, { accept: "application/json" });
+      const answer = bubble.files ? await sendFiles(bubble, said) : await samtal.post(form.dataset.message, { text: said, client_id: bubble.dataset.client }, { accept: "application/json" });
       if (answer.status === 401) {
         sessionStorage.setItem(draft, said);
         return samtal.signIn();
       }
       if (!answer.ok) throw answer.status;
       const { seq } = await answer.json();
-      bubble.dataset.seq = seq;
       settle($(`m-${seq}`));
     } catch (status) {
       state(bubble, status === 409 ? "ended" : "failed");
@@ -111,11 +115,20 @@
     next();
   }
 
+  /** The same for a message with files, in the shape of an answer. */
+  async function sendFiles(bubble, said) {
+    const bar = bubble.querySelector("progress");
+    const fields = { form_token: document.querySelector("input[name=form_token]").value, client_id: bubble.dataset.client, text: said };
+    const { status, body } = await samtalFiles.send(fields, bubble.files, (part) => (bar.value = part));
+    if (body.said) bubble.querySelector("[data-failed]").firstChild.textContent = `${body.said} `;
+    return { status, ok: status === 200, json: () => body };
+  }
+
   /** The committed message takes the place of the one on its way, whichever of answer and stream comes first. */
   function settle(committed) {
     const bubble = pending.firstElementChild;
     if (!bubble || !committed || !committed.classList.contains("mine")) return;
-    const same = bubble.dataset.seq ? committed.id === `m-${bubble.dataset.seq}` : committed.querySelector(".text")?.textContent === bubble.querySelector(".text").textContent;
+    const same = committed.dataset.client === bubble.dataset.client;
     if (same) bubble.remove();
   }
 

@@ -28,32 +28,33 @@
   const id = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
   // --- what is on its way -------------------------------------------------------------------------------------------
-  /** {client, text, state: "sending" | "failed"} in the order of writing. */
+  /** {client, text, files?, state: "sending" | "failed"} in the order of writing. Files are in this page only: a reload forgets them. */
   const waiting = (store.get("outbox") ?? []).map((one) => ({ ...one, state: "sending" }));
+  /** Files that were refused, each with why; what was written after them goes on. */
+  const refused = [];
   let busy = false;
   let wait = 1000;
   let timer = 0;
 
   function keep() {
-    store.set("outbox", waiting.map(({ client, text }) => ({ client, text })));
+    store.set("outbox", waiting.filter((one) => !one.files).map(({ client, text }) => ({ client, text })));
     draw();
   }
 
   function draw() {
-    outbox.hidden = waiting.length === 0;
+    outbox.hidden = waiting.length + refused.length === 0;
     const known = new Map([...outbox.children].map((item) => [item.dataset.client, item]));
-    for (const one of waiting) {
+    for (const one of [...refused, ...waiting]) {
       const item = known.get(one.client) ?? made(one);
       known.delete(one.client);
       if (item.dataset.state !== one.state) {
         item.dataset.state = one.state;
         item.className = `bubble mine ${one.state}`;
-        item.querySelector(".state").textContent = outbox.dataset[one.state];
-        item.querySelector("button")?.remove();
-        if (one.state === "failed") {
-          const again = Object.assign(document.createElement("button"), { type: "button", className: "button quiet", textContent: outbox.dataset.retry });
-          again.addEventListener("click", () => flush());
-          item.append(again);
+        item.querySelector(".state").textContent = one.said ?? outbox.dataset[one.state];
+        for (const button of item.querySelectorAll("button")) button.remove();
+        if (one.state === "failed" && one.files) item.append(button(samtalFiles.drop, () => forget(one)));
+        if (one.state === "failed" && !one.said) {
+          item.append(button(outbox.dataset.retry, () => flush()));
         }
       }
       if (!item.isConnected) outbox.append(item);
@@ -67,7 +68,27 @@
     for (const [name, text] of [["who", outbox.dataset.me], ["text", one.text], ["state", ""]]) {
       item.append(Object.assign(document.createElement("p"), { className: name, textContent: text }));
     }
+    if (one.files) item.querySelector(".state").before(...samtalFiles.shown(one.files));
     return item;
+  }
+
+  function button(text, act) {
+    const made = Object.assign(document.createElement("button"), { type: "button", className: "button quiet", textContent: text });
+    made.addEventListener("click", act);
+    return made;
+  }
+
+  /** Files that are not to be sent after all. What was written with them can be written again. */
+  function forget(one) {
+    for (const list of [waiting, refused]) if (list.includes(one)) list.splice(list.indexOf(one), 1);
+    const field = form?.querySelector("textarea");
+    if (field && !field.value && one.text) {
+      field.value = one.text;
+      store.set("draft", one.text);
+    }
+    keep();
+    flush();
+    field?.focus();
   }
 
   /** It is in the log: whoever told so first. */
@@ -92,6 +113,12 @@
         arrived(one.client);
         continue;
       }
+      if (verdict === "never" && one.said) {
+        refused.push(...waiting.splice(0, 1));
+        one.state = "failed";
+        keep();
+        continue;
+      }
       for (const each of waiting) each.state = "failed";
       keep();
       if (verdict === "later") {
@@ -103,7 +130,9 @@
     busy = false;
   }
 
-  async function send({ client, text }) {
+  async function send(one) {
+    const { client, text } = one;
+    if (one.files) return sendFiles(one);
     try {
       const answer = await fetch(base, {
         method: "POST",
@@ -123,6 +152,22 @@
     } catch {
       return "later";
     }
+  }
+
+  async function sendFiles(one) {
+    const bar = outbox.querySelector(`[data-client="${one.client}"] progress`);
+    const fields = { form_token: token(), client_id: one.client, text: one.text };
+    const { status, body } = await samtalFiles.send(fields, one.files, (part) => (bar.value = part));
+    if (status === 200) {
+      show(body.seq, body.html);
+      if (body.safety) warn(body.safety);
+      return "sent";
+    }
+    if (status === 403 && (await renewed().catch(() => false))) return "later";
+    if (status === 409) refresh();
+    if (status === 0 || status >= 500 || status === 429 || status === 403) return "later";
+    one.said = body.said ?? outbox.dataset.failed;
+    return "never";
   }
 
   /** Form tokens end; a fresh page has a fresh one. */
@@ -156,8 +201,9 @@
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = field.value.trim();
-      if (!text) return field.focus();
-      waiting.push({ client: id(), text, state: "sending" });
+      const files = globalThis.samtalFiles?.take() ?? [];
+      if (!text && files.length === 0) return field.focus();
+      waiting.push({ client: id(), text, state: "sending", ...(files.length > 0 && { files }) });
       field.value = "";
       store.set("draft", null);
       keep();

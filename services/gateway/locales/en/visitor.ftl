@@ -181,7 +181,6 @@ line-identity = You have told something of who you are
 line-video = Video meeting
 line-open = Open
 line-referral = Where you can turn
-line-referral-code = Code to show there: { $code }
 safety-waits = We cannot promise that somebody reads this at once. Do not wait for an answer: call.
 rate-text = Would you like to say more?
 rate-text-hint = Whoever leads the clinic reads it. You need not answer.

@@ -181,7 +181,6 @@ line-identity = Du har fortalt noe om hvem du er
 line-video = Videomøte
 line-open = Åpne
 line-referral = Hit kan du henvende deg
-line-referral-code = Kode å vise der: { $code }
 safety-waits = Vi kan ikke love at noen leser dette med en gang. Ikke vent på svar: ring.
 rate-text = Vil du fortelle mer?
 rate-text-hint = Lederen for klinikken leser det. Du trenger ikke svare.

@@ -181,7 +181,6 @@ line-identity = Du har fortalt noko om kven du er
 line-video = Videomøte
 line-open = Opne
 line-referral = Hit kan du vende deg
-line-referral-code = Kode å vise der: { $code }
 safety-waits = Vi kan ikkje love at nokon les dette med ein gong. Ikkje vent på svar: ring.
 rate-text = Vil du fortelje meir?
 rate-text-hint = Leiaren for klinikken les det. Du treng ikkje svare.

@@ -181,7 +181,6 @@ line-identity = Du har berättat något om vem du är
 line-video = Videomöte
 line-open = Öppna
 line-referral = Hit kan du vända dig
-line-referral-code = Kod att visa där: { $code }
 safety-waits = Vi kan inte lova att någon läser det här genast. Vänta inte på svar: ring.
 rate-text = Vill du berätta mer?
 rate-text-hint = Den som leder mottagningen läser det. Du behöver inte svara.

@@ -3,6 +3,7 @@
 mod case;
 mod design;
 mod door;
+pub mod file;
 pub mod leader;
 mod probes;
 pub mod staff;

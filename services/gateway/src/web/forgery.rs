@@ -1,5 +1,6 @@
 //! No other site makes a browser post here: the request must come from these pages (Sec-Fetch-Site, Origin), and carry a form token
-//! that was made for this browser. Bodies are read here, once, and never more than [`LIMIT`].
+//! that was made for this browser. Bodies are read here, once, and never more than [`LIMIT`]; only a form with files is read as it
+//! comes in, by [`Upload`](super::Upload), which checks its token.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request, State};
@@ -9,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use crate::Gateway;
-use crate::web::{Problem, Visit};
+use crate::web::{Problem, Visit, upload};
 
 /// Bytes of a posted form: the longest text of a conversation, percent-encoded, and some more.
 const LIMIT: usize = 64 * 1024;
@@ -41,6 +42,9 @@ async fn checked(gateway: &Gateway, request: Request) -> Result<Request, Problem
         return Err(Problem::forged());
     }
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("multipart/form-data") && upload::takes(parts.uri.path()) {
+        return Ok(Request::from_parts(parts, body));
+    }
     if !kind.starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::kind());
     }

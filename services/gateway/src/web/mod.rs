@@ -9,10 +9,12 @@ pub mod page;
 pub mod problem;
 pub mod security;
 pub mod session;
+pub mod upload;
 pub mod visit;
 
 pub use form::Form;
 pub use page::Page;
 pub use problem::Problem;
 pub use session::{Staff, StaffToken, Visitor};
+pub use upload::Upload;
 pub use visit::Visit;

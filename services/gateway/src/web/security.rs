@@ -33,7 +33,8 @@ pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next)
     let ancestors = if path.starts_with(WIDGET) && !framers.is_empty() { framers.join(" ") } else { "'none'".to_owned() };
     // The settings were checked: without it nothing would be shown, rather than too much.
     let policy = HeaderValue::try_from(format!("{POLICY}{ancestors}")).unwrap_or(HeaderValue::from_static("default-src 'none'"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    // What somebody sent along has a stricter one of its own.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     for (name, value) in FIXED {
         // Which other sites may read an answer, its own handler says.
         headers.entry(name).or_insert(HeaderValue::from_static(value));

@@ -40,6 +40,8 @@ pub async fn make(db: &Scoped, region: &Region, mut filter: Filter) -> Result<Ge
         p90_wait_seconds: seconds(p90 as f64),
         bookings: totals.bookings,
         messages: totals.messages,
+        referrals: totals.referrals,
+        arrived: totals.arrived,
     })
 }
 
@@ -57,6 +59,8 @@ fn clinic(clinic: Clinic) -> ClinicFigures {
         rated: clinic.rated,
         rating_sum: clinic.rating_sum,
         suppressed: clinic.suppressed,
+        referrals: clinic.referrals,
+        arrived: clinic.arrived,
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Clinic {
     pub abandoned: i64,
     pub rated: i64,
     pub rating_sum: i64,
+    pub referrals: i64,
+    pub arrived: i64,
     pub suppressed: bool,
 }
 

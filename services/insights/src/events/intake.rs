@@ -1,10 +1,12 @@
 //! Cases, messages, closing and rating, from intake.
 
 use futures::future::BoxFuture;
-use kernel::{Channel, Result, Time};
+use kernel::{Channel, Id, Result, Time};
 use log::{Handler, Unit};
 use proto::Event;
-use proto::intake::{CaseClosed, CaseErased, CaseOpened, CaseRated, CaseReopened, MessagePosted, Outcome};
+use proto::intake::{
+    CaseClosed, CaseErased, CaseOpened, CaseRated, CaseReferred, CaseReopened, MessagePosted, Outcome, ReferralOutcome, ReferralReported,
+};
 use proto::log::Envelope;
 
 use super::{at, case, payload};
@@ -19,8 +21,17 @@ impl Handler for Intake {
     }
 
     fn wants(&self, event: &Envelope) -> bool {
-        [CaseOpened::TYPE, MessagePosted::TYPE, CaseClosed::TYPE, CaseReopened::TYPE, CaseRated::TYPE, CaseErased::TYPE]
-            .contains(&event.r#type.as_str())
+        [
+            CaseOpened::TYPE,
+            MessagePosted::TYPE,
+            CaseClosed::TYPE,
+            CaseReopened::TYPE,
+            CaseRated::TYPE,
+            CaseErased::TYPE,
+            CaseReferred::TYPE,
+            ReferralReported::TYPE,
+        ]
+        .contains(&event.r#type.as_str())
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {
@@ -38,6 +49,16 @@ impl Handler for Intake {
                     Some(rated) => facts::rated(unit, case, event.key_seq, i64::from(rated.rating)).await,
                     None => Ok(()),
                 },
+                CaseReferred::TYPE => {
+                    // An erased one still counts, though nobody can tell any more which it was.
+                    let referral = payload::<CaseReferred>(event)?.map_or_else(|| event.event_id.clone(), |referred| referred.referral_id);
+                    facts::referred(unit, Id::parse("referral_id", &referral)?, case).await
+                }
+                // Its key is the referral, which outlives the case.
+                ReferralReported::TYPE => {
+                    let told = payload::<ReferralReported>(event)?.map(|told| told.outcome());
+                    facts::reported(unit, case, event.key_seq, told == Some(ReferralOutcome::Arrived)).await
+                }
                 CaseErased::TYPE => facts::erased(unit, case).await,
                 _ => Ok(()),
             }

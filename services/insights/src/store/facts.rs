@@ -103,6 +103,30 @@ pub async fn booked(unit: &mut Unit<'_>, booking: Id, case: Id) -> Result<()> {
     Ok(())
 }
 
+/// A visitor was guided on.
+pub async fn referred(unit: &mut Unit<'_>, referral: Id, case: Id) -> Result<()> {
+    unit.tx
+        .exec(
+            "INSERT INTO fact_referral (referral_id, case_id, organisation) VALUES ($1,$2,$3) \
+             ON CONFLICT (referral_id) DO UPDATE SET case_id = excluded.case_id",
+            args![referral, case, unit.origin.organisation()?],
+        )
+        .await?;
+    Ok(())
+}
+
+/// What became of it; a later report stands.
+pub async fn reported(unit: &mut Unit<'_>, referral: Id, seq: i64, arrived: bool) -> Result<()> {
+    unit.tx
+        .exec(
+            "INSERT INTO fact_referral (referral_id, arrived, told_seq, organisation) VALUES ($1,$2,$3,$4) ON CONFLICT (referral_id) DO UPDATE SET \
+             arrived = excluded.arrived, told_seq = excluded.told_seq WHERE fact_referral.told_seq < excluded.told_seq",
+            args![referral, arrived, seq, unit.origin.organisation()?],
+        )
+        .await?;
+    Ok(())
+}
+
 /// The case was erased. It stays counted; the details that no figure needs go.
 pub async fn erased(unit: &mut Unit<'_>, case: Id) -> Result<()> {
     unit.tx.exec("UPDATE fact_case SET entry_point = '', channel = '' WHERE case_id = $1", args![case]).await?;

@@ -6,13 +6,30 @@ pub mod report;
 
 use store::{Migration, Tables};
 
-pub const TABLES: Tables = Tables { steps: &[FIRST, ORGANISATIONS], shared: &[], crossing: &[], kept: &[] };
+pub const TABLES: Tables = Tables { steps: &[FIRST, ORGANISATIONS, REFERRALS], shared: &[], crossing: &[], kept: &[] };
 
 const ORGANISATIONS: Migration = Migration {
     name: "insights_organisations",
     sql: "
 ALTER TABLE fact_booking ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
 UPDATE fact_booking SET organisation = COALESCE((SELECT c.organisation FROM fact_case c WHERE c.case_id = fact_booking.case_id), '');
+",
+};
+
+/// To whom somebody was guided on is no figure; that they were, and whether they arrived, is.
+const REFERRALS: Migration = Migration {
+    name: "insights_0003_referrals",
+    sql: "
+CREATE TABLE fact_referral (
+    referral_id UUID PRIMARY KEY,
+    organisation TEXT NOT NULL,
+    -- NULL until intake's event of the case has come.
+    case_id UUID,
+    arrived BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Number of the report that stands.
+    told_seq BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX fact_referral_case ON fact_referral (case_id);
 ",
 };
 

@@ -43,8 +43,10 @@ pub async fn clinics(db: &Scoped, filter: &Filter) -> Result<Vec<Clinic>> {
     let (clause, args) = filter.clause();
     let sql = format!(
         "SELECT organisation, clinic, COUNT(*), COUNT(closed_at), COUNT(CASE WHEN abandoned THEN 1 END), \
-         COUNT(CASE WHEN rating > 0 THEN 1 END), CAST(SUM(rating) AS BIGINT) FROM fact_case WHERE {clause} \
-         GROUP BY organisation, clinic ORDER BY clinic, organisation"
+         COUNT(CASE WHEN rating > 0 THEN 1 END), CAST(SUM(rating) AS BIGINT), \
+         CAST(COALESCE(SUM(referrals), 0) AS BIGINT), CAST(COALESCE(SUM(arrived), 0) AS BIGINT) FROM fact_case \
+         LEFT JOIN (SELECT case_id AS referred, COUNT(*) AS referrals, COUNT(CASE WHEN arrived THEN 1 END) AS arrived FROM fact_referral \
+         GROUP BY case_id) AS told ON referred = case_id WHERE {clause} GROUP BY organisation, clinic ORDER BY clinic, organisation"
     );
     let rows = db.rows(sql, args).await?;
     rows.iter()
@@ -57,6 +59,8 @@ pub async fn clinics(db: &Scoped, filter: &Filter) -> Result<Vec<Clinic>> {
                 abandoned: row.int(4)?,
                 rated: row.int(5)?,
                 rating_sum: row.int(6)?,
+                referrals: row.int(7)?,
+                arrived: row.int(8)?,
                 suppressed: false,
             })
         })
@@ -80,6 +84,8 @@ pub struct Totals {
     pub messages: i64,
     pub reasons: i64,
     pub bookings: i64,
+    pub referrals: i64,
+    pub arrived: i64,
 }
 
 /// A case whose worker came before its wait began, as for a message left overnight, has not waited.
@@ -113,6 +119,12 @@ pub async fn totals(db: &Scoped, filter: &Filter) -> Result<Totals> {
         ))
         .await?,
         bookings: one(format!("SELECT COUNT(*) FROM fact_booking WHERE case_id IN (SELECT case_id FROM fact_case WHERE {clause})")).await?,
+        referrals: one(format!("SELECT COUNT(*) FROM fact_referral WHERE case_id IN (SELECT case_id FROM fact_case WHERE {clause})"))
+            .await?,
+        arrived: one(format!(
+            "SELECT COUNT(*) FROM fact_referral WHERE arrived AND case_id IN (SELECT case_id FROM fact_case WHERE {clause})"
+        ))
+        .await?,
     })
 }
 

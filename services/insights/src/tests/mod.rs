@@ -15,7 +15,9 @@ use proto::config::ApplyRegionRequest;
 use proto::config::config_service_server::ConfigService;
 use proto::insights::insights_service_server::InsightsService;
 use proto::insights::{GetReportRequest, GetReportResponse};
-use proto::intake::{CaseClosed, CaseErased, CaseOpened, CaseRated, CaseReopened, MessagePosted, Outcome};
+use proto::intake::{
+    CaseClosed, CaseErased, CaseOpened, CaseRated, CaseReferred, CaseReopened, MessagePosted, Outcome, ReferralOutcome, ReferralReported,
+};
 use proto::log::Envelope;
 use proto::routing::CaseAssigned;
 use proto::scheduling::BookingConfirmed;
@@ -187,6 +189,21 @@ impl Story {
 
     fn rated(self, rating: i32) -> Self {
         self.then(1, &CaseRated { rating, ..Default::default() })
+    }
+
+    /// Guided on, and what was told of it afterwards, one report after another.
+    fn referred(self, told: &[ReferralOutcome]) -> Self {
+        let referral = Id::new(self.at).to_string();
+        let mut story = self.then(1, &CaseReferred { referral_id: referral.clone(), ..CaseReferred::default() });
+        for (seq, outcome) in told.iter().enumerate() {
+            let own = story.seq;
+            story = story.then(1, &ReferralReported { outcome: (*outcome).into(), ..ReferralReported::default() });
+            story.seq = own;
+            if let Some(event) = story.events.last_mut() {
+                (event.key, event.key_seq) = (referral.clone(), seq as i64 + 1);
+            }
+        }
+        story
     }
 
     fn booked(self) -> Self {

@@ -18,13 +18,20 @@ fn stories() -> Vec<Story> {
             .closed(Outcome::Booked)
             .booked(),
         Story::open("care", "forest", 3, "back", 60).assigned(10).closed(Outcome::Advice).then(5, &CaseReopened::default()).message(),
-        Story::open("care", "sea", 4, "cough", 30).assigned(600).closed(Outcome::Referred).then(9, &CaseErased {}),
+        Story::open("care", "sea", 4, "cough", 30)
+            .assigned(600)
+            .referred(&[ReferralOutcome::Declined, ReferralOutcome::Arrived])
+            .referred(&[ReferralOutcome::Arrived, ReferralOutcome::NotSuitable])
+            .referred(&[])
+            .closed(Outcome::Referred)
+            .then(9, &CaseErased {}),
     ]
 }
 
 fn expected(report: &GetReportResponse) {
     assert_eq!((report.cases, report.answered, report.abandoned, report.rated), (5, 4, 1, 2));
     assert_eq!((report.messages, report.bookings, report.unique_contact_reasons), (4, 2, 2));
+    assert_eq!((report.referrals, report.arrived), (3, 1));
     assert_eq!((report.mean_rating, report.mean_wait_seconds, report.p90_wait_seconds), (3.5, 182.5, 600.0));
     // Closed and not abandoned: the first, the third and the fifth; two of them are rated.
     assert!((report.response_rate - 2.0 / 3.0).abs() < 1e-9);
@@ -33,6 +40,7 @@ fn expected(report: &GetReportResponse) {
     let clinics: Vec<_> =
         report.clinics.iter().map(|c| (c.clinic_id.as_str(), c.cases, c.closed, c.abandoned, c.rated, c.rating_sum)).collect();
     assert_eq!(clinics, [("forest", 2, 1, 0, 1, 2), ("sea", 3, 3, 1, 1, 5)]);
+    assert_eq!(report.clinics.iter().map(|c| (c.referrals, c.arrived)).collect::<Vec<_>>(), [(0, 0), (3, 1)]);
 }
 
 fn run(events: Vec<Envelope>) -> GetReportResponse {

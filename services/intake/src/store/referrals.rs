@@ -1,8 +1,8 @@
 //! Referrals: to whom, and what became of it. The code is stored keyed-hashed, like a return phrase.
 
-use kernel::{Id, Result};
+use kernel::{Id, Result, Time};
 use log::{Scope, Unit};
-use store::{Scoped, args};
+use store::{Row, Scoped, args};
 
 /// A referral as it is reported on.
 pub struct Referral {
@@ -22,6 +22,31 @@ pub async fn insert(unit: &mut Unit<'_>, id: Id, case: Id, scope: &Scope, target
         )
         .await?;
     Ok(())
+}
+
+/// A referral as staff see it.
+pub struct Made {
+    pub id: Id,
+    pub target: String,
+    pub outcome: i32,
+    pub referred_at: Time,
+    pub reported_at: Option<Time>,
+}
+
+pub async fn of_case(db: &Scoped, case: Id) -> Result<Vec<Made>> {
+    const SQL: &str =
+        "SELECT referral_id, target, outcome, referred_at, reported_at FROM referral WHERE case_id = $1 ORDER BY referred_at, referral_id";
+    let rows = db.rows(SQL, args![case]).await?;
+    let read = |row: &Row| {
+        Ok(Made {
+            id: row.id(0)?,
+            target: row.text(1)?,
+            outcome: row.int(2)? as i32,
+            referred_at: row.time(3)?,
+            reported_at: row.opt_time(4)?,
+        })
+    };
+    rows.iter().map(read).collect()
 }
 
 /// Whose referral has this code: the log's machinery may ask before anybody's organisation is known.

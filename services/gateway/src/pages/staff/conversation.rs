@@ -4,7 +4,9 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use kernel::{Id, Time};
-use proto::intake::{Case, CaseMode, CaseState, ListNotesRequest, Message, Note, Outcome, SenderKind, Severity};
+use proto::intake::{
+    Case, CaseMode, CaseState, EntryPoint, GetEntryPointRequest, ListNotesRequest, Message, Note, Outcome, SenderKind, Severity,
+};
 use proto::routing::{ListPresenceRequest, NamedWorker};
 use proto::scheduling::{Booking, BookingState, ListBookingsRequest};
 use proto::triage::{GetTriageRequest, Triage};
@@ -14,7 +16,7 @@ use super::desk::followed;
 use super::names::Names;
 use super::said::{Notice, Said};
 use super::view::{self, Row};
-use super::{acts, cases};
+use super::{acts, cases, onward};
 use crate::pages::case;
 use crate::web::{Page, Problem, Staff};
 
@@ -64,6 +66,11 @@ struct Conversation {
     triage: Option<Triage>,
     bookings: Vec<Booked>,
     colleagues: Vec<Colleague>,
+    /// Bytes of the largest file that can be sent along; 0: none can.
+    max_file: u64,
+    /// A video meeting can be had.
+    video: bool,
+    referrals: Vec<onward::Referred>,
     draft_due: String,
 }
 
@@ -160,13 +167,15 @@ pub async fn show(
     let case = case::load(&staff.calls, &id).await?;
     let names = Names::load(&page, &staff).await?;
     let from = if wanted.all.is_some() { 0 } else { (case.last_seq - case::SHOWN).max(0) };
-    let (mine, messages, notes, triage, bookings, present) = tokio::try_join!(
+    let (mine, messages, notes, triage, bookings, present, door, referrals) = tokio::try_join!(
         cases::mine(&page, &staff, &names, now),
         case::messages(&staff.calls, &id, from),
         notes(&staff, &id),
         triage(&staff, &id),
         bookings(&page, &staff, &id, now),
         present(&staff),
+        entry_point(&staff, &case.entry_point_id),
+        onward::referrals(&page, &staff, &id, now),
     )?;
     let colleagues = colleagues(&page, &staff, &names, &case, &present);
     let conversation = Conversation {
@@ -186,6 +195,9 @@ pub async fn show(
         triage,
         bookings,
         colleagues,
+        max_file: door.max_attachment_bytes,
+        video: door.can_meet_by_video,
+        referrals,
     };
     page.show(&conversation)
 }
@@ -222,6 +234,13 @@ fn booked(page: &Page, booking: &Booking, now: Time) -> Booked {
         what: format!("{}, {}", slot.resource_name, view::channel(page, slot.channel())),
         stands: booking.state() == BookingState::Confirmed,
     }
+}
+
+/// What the case's door allows; nothing, if it cannot be asked.
+async fn entry_point(staff: &Staff, door: &str) -> Result<EntryPoint, Problem> {
+    let request = GetEntryPointRequest { entry_point_id: door.to_owned(), language: String::new() };
+    let answer = staff.calls.cases().get_entry_point(request).await;
+    Ok(answer.ok().and_then(|answer| answer.into_inner().entry_point).unwrap_or_default())
 }
 
 /// Who is there, for handing over. Volunteers cannot hand over and see nobody.

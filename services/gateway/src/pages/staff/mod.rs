@@ -5,8 +5,10 @@ mod book;
 pub mod cases;
 mod conversation;
 mod desk;
+mod file;
 mod keep;
 pub mod names;
+mod onward;
 mod open;
 pub mod said;
 mod say;
@@ -30,6 +32,10 @@ pub fn routes() -> Router<Gateway> {
         .route("/staff/new/{door}", get(open::form).post(open::open))
         .route("/staff/c/{case}", get(conversation::show))
         .route("/staff/c/{case}/message", post(say::message))
+        .route("/staff/c/{case}/file", post(file::post))
+        .route("/staff/c/{case}/file/{file}", get(file::picture))
+        .route("/staff/c/{case}/file/{file}/picture", get(file::picture))
+        .route("/staff/c/{case}/file/{file}/save", get(file::save))
         .route("/staff/c/{case}/typing", post(say::typing))
         .route("/staff/c/{case}/note", post(say::note))
         .route("/staff/c/{case}/severity", post(acts::severity))
@@ -38,6 +44,7 @@ pub fn routes() -> Router<Gateway> {
         .route("/staff/c/{case}/release", post(acts::release))
         .route("/staff/c/{case}/close", post(acts::close))
         .route("/staff/c/{case}/reopen", post(acts::reopen))
+        .route("/staff/c/{case}/video", post(onward::video))
         .route("/staff/c/{case}/book", get(book::slots).post(book::book))
         .route("/staff/c/{case}/book/cancel", post(book::cancel))
 }

@@ -29,8 +29,8 @@ impl Written {
 
 /// The committed message's number, for the page's script.
 #[derive(Serialize)]
-struct Sent {
-    seq: i64,
+pub struct Sent {
+    pub seq: i64,
 }
 
 /// A script asks for the number; a form is led back to the conversation.

@@ -1,37 +1,54 @@
-//! A file that was sent along in the conversation. It is saved and never shown within these pages, whatever it holds.
+//! Files of a visitor's own conversation.
 
-use axum::body::Body;
+use askama::Template;
 use axum::extract::Path;
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
-use bytes::Bytes;
-use futures::{StreamExt, stream};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use kernel::Id;
-use proto::intake::DownloadAttachmentRequest;
-use proto::intake::download_attachment_response::Frame;
+use proto::intake::Attachment;
 
-use crate::web::{Problem, Visitor};
+use super::{chat, send};
+use crate::pages::file;
+use crate::web::{Page, Problem, Upload, Visitor, form};
 
-pub async fn file(visitor: Visitor, Path((case, file)): Path<(Id, String)>) -> Result<Response, Problem> {
+/// A message with its files; without any it is as good as any other message.
+pub async fn post(page: Page, visitor: Visitor, Path(case): Path<Id>, headers: HeaderMap, upload: Upload) -> Result<Response, Problem> {
     let calls = visitor.calls(case)?;
-    let mut frames = calls.files().download_attachment(DownloadAttachmentRequest { attachment_id: file }).await?.into_inner();
-    let first = frames.message().await?.and_then(|first| first.frame);
-    let Some(Frame::Attachment(attachment)) = first else { return Err(Problem::internal()) };
-    let pieces = stream::unfold(frames, |mut frames| async {
-        let piece = match frames.message().await {
-            Ok(Some(piece)) => piece.frame,
-            Ok(None) => return None,
-            Err(status) => return Some((Err(status), frames)),
-        };
-        match piece {
-            Some(Frame::Chunk(chunk)) => Some((Ok(Bytes::from(chunk.data)), frames)),
-            _ => None,
+    let scripted = form::scripted(&headers);
+    // Browsers send CRLF from a form and LF from a script: the same text is the same.
+    let text = upload.text.replace("\r\n", "\n");
+    match file::post(&calls, case, upload, text.clone()).await {
+        Ok(posted) => send::answer(&page, &calls, case, scripted, posted),
+        Err(refused) => {
+            let told = refused.said(&page)?;
+            if scripted {
+                return Ok(file::refused(&told));
+            }
+            // What was written stays where it was written.
+            let shown = chat::shown(&page, &visitor, case, chat::From::default(), text, told.text).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
         }
-    });
-    let mut response = Response::new(Body::from_stream(pieces.boxed()));
-    let kind = HeaderValue::try_from(attachment.media_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    // The link's own text is the name; a header takes no foreign letters.
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
-    Ok(response)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "visitor/file.html")]
+struct Picture {
+    page: Page,
+    case: Id,
+    file: Attachment,
+}
+
+/// A picture at its full size, with the way back.
+pub async fn full(page: Page, visitor: Visitor, Path((case, id)): Path<(Id, String)>) -> Result<Response, Problem> {
+    let file = file::about(&visitor.calls(case)?, &id).await?;
+    page.show(&Picture { page: page.clone(), case, file })
+}
+
+pub async fn picture(visitor: Visitor, Path((case, id)): Path<(Id, String)>) -> Result<Response, Problem> {
+    file::picture(&visitor.calls(case)?, &id).await
+}
+
+pub async fn save(visitor: Visitor, Path((case, id)): Path<(Id, String)>) -> Result<Response, Problem> {
+    file::save(&visitor.calls(case)?, &id).await
 }

@@ -14,6 +14,10 @@ pub struct Line {
     pub phone: String,
     /// An address on the web; nothing but https.
     pub url: String,
+    /// By which it can be told what became of it.
+    pub code: String,
+    /// What the link is called.
+    pub open: String,
 }
 
 fn param<'a>(line: &'a SystemLine, name: &str) -> &'a str {
@@ -51,14 +55,20 @@ pub fn line(page: &Page, line: &SystemLine) -> Line {
         SystemCode::Reopened => says("line-reopened"),
         SystemCode::RedFlag => says("line-red-flag"),
         SystemCode::IdentityRevealed => says("line-identity"),
-        SystemCode::Video => Line { url: https(param(line, "url")), ..says("line-video") },
+        SystemCode::Video => {
+            let open = page.say("line-video-join").to_string();
+            Line { url: https(param(line, "url")), open, card: vec![page.say("line-video-text").to_string()], ..says("line-video") }
+        }
         SystemCode::Referral => {
             let parts = ["name", "about", "address"].map(|name| param(line, name).to_owned());
-            let mut card: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-            if !param(line, "code").is_empty() {
-                card.push(page.say("line-referral-code").with("code", param(line, "code")).to_string());
+            Line {
+                card: parts.into_iter().filter(|part| !part.is_empty()).collect(),
+                phone: param(line, "phone").to_owned(),
+                url: https(param(line, "url")),
+                open: page.say("line-open").to_string(),
+                code: param(line, "code").to_owned(),
+                ..says("line-referral")
             }
-            Line { card, phone: param(line, "phone").to_owned(), url: https(param(line, "url")), ..says("line-referral") }
         }
         SystemCode::Unspecified => Line::default(),
     }

@@ -2,6 +2,7 @@
 //! sites may frame them.
 
 mod after;
+mod arrived;
 mod back;
 mod chat;
 mod entry;
@@ -41,9 +42,13 @@ fn pages() -> Router<Gateway> {
         .route("/c/{case}/video", post(after::video))
         .route("/c/{case}/identity", post(after::identity))
         .route("/c/{case}/copy", get(after::copy))
-        .route("/c/{case}/file/{file}", get(file::file))
+        .route("/c/{case}/file", post(file::post))
+        .route("/c/{case}/file/{file}", get(file::full))
+        .route("/c/{case}/file/{file}/picture", get(file::picture))
+        .route("/c/{case}/file/{file}/save", get(file::save))
         .route("/c/{case}/booking", post(after::booking))
         .route("/c/{case}/booking/{booking}", get(after::calendar))
+        .route("/arrived", get(arrived::ask).post(arrived::tell))
         .route("/return", get(back::ask).post(back::resume))
         .route("/leave", get(leave::leave))
 }

@@ -5,10 +5,11 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use kernel::Id;
-use proto::intake::{PostMessageRequest, SetTypingRequest};
+use proto::intake::{PostMessageRequest, PostMessageResponse, SetTypingRequest};
 use serde::{Deserialize, Serialize};
 
 use super::chat::{self, Told};
+use crate::services::Calls;
 use crate::web::{Form, Page, Problem, Visitor, form};
 
 #[derive(Deserialize)]
@@ -56,12 +57,17 @@ pub async fn send(
             return Ok((StatusCode::SERVICE_UNAVAILABLE, shown).into_response());
         }
     };
+    answer(&page, &calls, case, scripted, posted)
+}
+
+/// What came of a message that was taken.
+pub fn answer(page: &Page, calls: &Calls, case: Id, scripted: bool, posted: PostMessageResponse) -> Result<Response, Problem> {
     if !scripted {
-        return Ok(page.then(&format!("{}/c/{case}#latest", page.base()), &calls));
+        return Ok(page.then(&format!("{}/c/{case}#latest", page.base()), calls));
     }
     let message = posted.message.ok_or_else(Problem::internal)?;
-    let safety = posted.safety.map(|notice| Told::new(&notice).html(&page)).transpose()?.unwrap_or_default();
-    Ok(Json(Sent { seq: message.seq, html: chat::bubble(&page, &message)?, safety }).into_response())
+    let safety = posted.safety.map(|notice| Told::new(&notice).html(page)).transpose()?.unwrap_or_default();
+    Ok(Json(Sent { seq: message.seq, html: chat::bubble(page, &message)?, safety }).into_response())
 }
 
 pub async fn typing(visitor: Visitor, Path(case): Path<Id>) -> Result<StatusCode, Problem> {
