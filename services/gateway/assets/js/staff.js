@@ -36,7 +36,10 @@
   }
 
   const parse = (html) => new DOMParser().parseFromString(html, "text/html");
-  const signIn = () => location.assign(`/sign-in?to=${encodeURIComponent(location.pathname)}`);
+  // Beside others, the page around it has the session, the presence and the way out.
+  const framed = top !== self;
+  if (framed) for (const form of document.querySelectorAll("form[data-stay]")) form.target = "_self";
+  const signIn = () => top.location.assign(`/sign-in?to=${encodeURIComponent(location.pathname)}`);
 
   let asked = false;
   let again = false;
@@ -74,7 +77,7 @@
       const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, event.submitter)) });
       if (answer.status === 401) return signIn();
       if (!answer.ok) throw new Error(answer.status);
-      if (new URL(answer.url).pathname !== location.pathname) return location.assign(answer.url);
+      if (new URL(answer.url).pathname !== location.pathname) return top.location.assign(answer.url);
       swap(parse(await answer.text()), form.dataset.swap.split(" "), form);
       lastKept = Date.now();
     } catch {
@@ -94,6 +97,7 @@
 
   async function keep() {
     lastKept = Date.now();
+    if (framed) return parent.samtal?.keep();
     try {
       const answer = await post("/staff/keep");
       if (answer.status === 401) return signIn();
@@ -111,7 +115,7 @@
   dialog.querySelector("[data-stay]").addEventListener("click", keep);
   dialog.addEventListener("cancel", keep);
   let warned = false;
-  setInterval(() => {
+  if (!framed) setInterval(() => {
     const end = Math.min(idle, expires);
     const left = end - Date.now() - ahead;
     if (left <= 0) return signIn();
@@ -127,8 +131,10 @@
 
   // Who has a page open is there.
   const renew = () => post("/staff/presence/renew", {}, BACKGROUND).catch(() => {});
-  setTimeout(renew, 1000);
-  setInterval(renew, 180_000);
+  if (!framed) {
+    setTimeout(renew, 1000);
+    setInterval(renew, 180_000);
+  }
 
   // --- Keys ------------------------------------------------------------------------------------------------------------
   const help = $("help");
@@ -165,10 +171,11 @@
     if (key === "?") help.showModal();
     else if (key === "j") move(1);
     else if (key === "k") move(-1);
-    else if (key === "n") location.assign("/staff/new");
+    else if (key === "/") reach("r") || reach("f");
+    else if (key === "n") top.location.assign("/staff/new");
     else if (key === "w" && $("text")) $("text").focus();
     else if (/^[1-9]$/.test(key)) document.querySelectorAll("#mine a[data-row]")[key - 1]?.click();
-    else if (key === "l" && !reach("l")) location.assign("/staff");
+    else if (key === "l" && !reach("l")) top.location.assign("/staff");
     else if (!/^[a-z]$/.test(key) || !reach(key)) return;
     event.preventDefault();
   });
@@ -180,15 +187,19 @@
     field.addEventListener("input", () => (field.value ? sessionStorage.setItem(key, field.value) : sessionStorage.removeItem(key)));
   }
 
-  for (const button of document.querySelectorAll("[data-copy]")) {
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      const field = $(button.dataset.copy);
-      field.select();
-      await (navigator.clipboard?.writeText(field.value).catch(() => document.execCommand("copy")) ?? document.execCommand("copy"));
-      $("copied").textContent = button.dataset.done;
-    });
-  }
+  const copies = () => {
+    for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+  };
+  copies();
+  document.addEventListener("samtal:swapped", copies);
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const field = $(button.dataset.copy);
+    field.select();
+    await (navigator.clipboard?.writeText(field.value).catch(() => document.execCommand("copy")) ?? document.execCommand("copy"));
+    $("copied").textContent = button.dataset.done;
+  });
 
   // --- Unread messages: how far this browser has shown each conversation -------------------------------------------------
   const seen = (id) => Number(localStorage.getItem(`samtal-seen-${id}`) || 0);
@@ -207,6 +218,8 @@
     }
   }
   document.addEventListener("samtal:swapped", badges);
+  // Another tab, or a frame of this one, has shown more.
+  addEventListener("storage", badges);
   document.addEventListener("samtal:news", (event) => {
     const [id, seq] = event.detail.split(" ");
     known.set(id, Math.max(known.get(id) || 0, Number(seq)));
@@ -242,5 +255,5 @@
   });
   document.addEventListener("samtal:end", (event) => event.detail === "signed-out" && signIn());
 
-  globalThis.samtal = { refresh, post, see, ring, count, signIn };
+  globalThis.samtal = { refresh, post, see, ring, count, keep, signIn };
 })();

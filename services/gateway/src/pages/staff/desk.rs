@@ -76,6 +76,7 @@ struct Desk {
     offers: Vec<OfferCard>,
     mine: Vec<Row>,
     waiting: Vec<Waiting>,
+    undocumented: Vec<Row>,
     closed: Vec<Row>,
 }
 
@@ -83,6 +84,20 @@ impl Desk {
     /// Own cases with the last number that is known of each, for the stream of news.
     fn followed(&self) -> String {
         followed(&self.mine)
+    }
+
+    /// One's own by whose turn it is: who sits at a screen, whom we owe an answer, who owes us one.
+    fn groups(&self) -> Vec<(String, Vec<&Row>)> {
+        let of = |key: &str, state: CaseState| {
+            let rows: Vec<&Row> = self.mine.iter().filter(|row| row.state == state).collect();
+            (self.page.say(key).to_string(), rows)
+        };
+        let groups = [
+            of("mine-live", CaseState::Active),
+            of("mine-us", CaseState::WaitingForUs),
+            of("mine-visitor", CaseState::WaitingForVisitor),
+        ];
+        groups.into_iter().filter(|(_, rows)| !rows.is_empty()).collect()
     }
 }
 
@@ -123,12 +138,13 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
     let names = Names::load(&page, &staff).await?;
     let mut routing = staff.calls.routing();
     let offers = async { Ok(routing.list_offers(ListOffersRequest {}).await?.into_inner()) };
-    let (presence, offers, queued, known, mine, closed) = tokio::try_join!(
+    let (presence, offers, queued, known, mine, undocumented, closed) = tokio::try_join!(
         presence_of(&staff),
         offers,
         queued(&staff, &names),
         waiting_cases(&staff),
         cases::mine(&page, &staff, &names, now),
+        cases::undocumented(&page, &staff, &names, now),
         cases::list(&staff, &[CaseState::Closed], &staff.id, CLOSED),
     )?;
     let row = |case: &str| known.get(case).map(|case| Row::new(&page, &names, case, now));
@@ -184,6 +200,7 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
         presence,
         mine,
         waiting,
+        undocumented,
     };
     page.show(&desk)
 }
