@@ -96,6 +96,7 @@ test('an offer goes to one worker, who answers, notes, and closes with a summary
   await siv.waitForURL('**/staff');
   await good(siv, 'to-document');
   await siv.locator('#undocumented a', { hasText: visitor.id.slice(-6).toUpperCase() }).click();
+  await siv.waitForURL(/#summary$/);
   await siv.keyboard.press('y');
   await siv.getByText('Kopierat.').waitFor();
   await siv.keyboard.press('m');

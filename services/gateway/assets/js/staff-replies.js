@@ -44,9 +44,11 @@
     };
 
     box.addEventListener("toggle", () => {
-      if (!box.open) return;
-      find.value = "";
-      narrow();
+      // Only once it is closed: whoever came by key is typing already.
+      if (!box.open) {
+        find.value = "";
+        return narrow();
+      }
       if (box.contains(document.activeElement) || document.activeElement === field) find.focus();
     });
     find.addEventListener("input", narrow);

@@ -41,10 +41,14 @@
   if (framed) for (const form of document.querySelectorAll("form[data-stay]")) form.target = "_self";
   const signIn = () => top.location.assign(`/sign-in?to=${encodeURIComponent(location.pathname)}`);
 
+  // On the way to another page; what this one shows may not be ours any more.
+  let leaving = false;
+  addEventListener("pageshow", () => (leaving = false));
   let asked = false;
   let again = false;
   /** Fetches this page anew, in the background, and takes these parts from it. Asked for meanwhile, it does so once more. */
   async function refresh(ids) {
+    if (leaving) return;
     if (asked) return void (again = true);
     asked = true;
     try {
@@ -68,6 +72,7 @@
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     if (form.id === "sign-out") sessionStorage.clear();
+    if (form.method === "post" && !form.dataset.swap && !event.defaultPrevented) leaving = true;
     if (form.method !== "post" || !form.dataset.swap) return;
     event.preventDefault();
     if (form.ariaBusy === "true") return;

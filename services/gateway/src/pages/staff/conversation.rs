@@ -6,8 +6,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use kernel::{Id, Time};
 use proto::intake::{
-    AnsweredQuestion, CannedReply, Case, CaseMode, CaseState, GetSummaryRequest, ListNotesRequest, Message, Note, Outcome, SenderKind, Severity, Summary,
-    SystemCode,
+    AnsweredQuestion, CannedReply, Case, CaseMode, CaseState, GetSummaryRequest, ListNotesRequest, Message, Note, Outcome, SenderKind,
+    Severity, Summary, SystemCode,
 };
 use proto::scheduling::{Booking, BookingState, ListBookingsRequest};
 use proto::triage::{GetTriageRequest, Triage};
@@ -227,14 +227,7 @@ pub async fn show(
 }
 
 /// The page, with `draft` in the field for the next message.
-pub async fn open(
-    page: Page,
-    staff: Staff,
-    id: &str,
-    wanted: &Wanted,
-    notice: Option<Notice>,
-    draft: String,
-) -> Result<Response, Problem> {
+pub async fn open(page: Page, staff: Staff, id: &str, wanted: &Wanted, notice: Option<Notice>, draft: String) -> Result<Response, Problem> {
     let now = staff.calls.now();
     let case = case::load(&staff.calls, id).await?;
     let names = Names::load(&page, &staff).await?;

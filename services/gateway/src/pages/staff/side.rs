@@ -59,7 +59,7 @@ pub async fn show(page: Page, staff: Staff, Query(wanted): Query<Wanted>) -> Res
     let all: Vec<&str> = mine.iter().map(|row| row.id.as_str()).collect();
     let shown = chosen(wanted.c.as_deref(), &all);
     let chip = |row: &Row| {
-        let open = shown.iter().any(|one| *one == row.id);
+        let open = shown.contains(&row.id);
         let mut to: Vec<&str> = shown.iter().map(String::as_str).filter(|one| *one != row.id).collect();
         if !open {
             to.push(&row.id);

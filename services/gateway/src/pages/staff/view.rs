@@ -79,7 +79,9 @@ pub fn line(page: &Page, line: &SystemLine) -> String {
     let key = format!("system-{}", ending(line.code().as_str_name(), "SYSTEM_CODE_"));
     let by_visitor = param("by") == "visitor";
     let said = match line.code() {
-        SystemCode::Joined | SystemCode::Transferred => page.say(&key).with("who", who_answers(page, param("profession"), param("first_name"))),
+        SystemCode::Joined | SystemCode::Transferred => {
+            page.say(&key).with("who", who_answers(page, param("profession"), param("first_name")))
+        }
         SystemCode::Closed | SystemCode::Reopened if by_visitor => page.say(&format!("{key}-by-visitor")),
         SystemCode::RedFlag => {
             let flags: Vec<String> = param("categories").split(',').map(|one| red_flag(page, one)).collect();
