@@ -203,6 +203,8 @@
     const field = $(button.dataset.copy);
     field.select();
     await (navigator.clipboard?.writeText(field.value).catch(() => document.execCommand("copy")) ?? document.execCommand("copy"));
+    // Keys work again: a field takes them for text.
+    button.focus();
     $("copied").textContent = button.dataset.done;
   });
 
