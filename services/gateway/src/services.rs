@@ -13,6 +13,7 @@ use kernel::{Result, Time};
 use proto::access::access_service_client::AccessServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
+use proto::intake::clinic_service_client::ClinicServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
 use proto::intake::file_service_client::FileServiceClient;
 use proto::intake::referral_service_client::ReferralServiceClient;
@@ -118,6 +119,14 @@ impl Calls {
         let mut call = self.to(&self.services.intake);
         call.carried.deadline = TRANSFER;
         FileServiceClient::new(call)
+    }
+
+    pub fn referrals(&self) -> ReferralServiceClient<Call> {
+        ReferralServiceClient::new(self.to(&self.services.intake))
+    }
+
+    pub fn clinics(&self) -> ClinicServiceClient<Call> {
+        ClinicServiceClient::new(self.to(&self.services.intake))
     }
 
     pub fn referrals(&self) -> ReferralServiceClient<Call> {

@@ -30,3 +30,8 @@ fn staff() {
 fn onward() {
     run("onward");
 }
+
+#[test]
+fn work() {
+    run("work");
+}

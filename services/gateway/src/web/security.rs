@@ -13,6 +13,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       base-uri 'none'; frame-ancestors ";
 /// Pages below here may be framed by the sites that the settings name.
 pub const WIDGET: &str = "/w/";
+/// The one page of ours that frames others of ours, and those: conversations side by side.
+const SIDE: &str = "/staff/side";
+const BESIDE: &str = "/staff/c/";
 
 /// `same-origin` and not `no-referrer`: with that one a browser posts forms with `Origin: null`.
 const FIXED: [(HeaderName, &str); 6] = [
@@ -30,7 +33,12 @@ pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next)
     let mut response = if probe || is_ours(&gateway, &request) { next.run(request).await } else { Problem::misdirected().into_response() };
     let headers = response.headers_mut();
     let framers = &gateway.settings().frame_ancestors;
-    let ancestors = if path.starts_with(WIDGET) && !framers.is_empty() { framers.join(" ") } else { "'none'".to_owned() };
+    let ancestors = match path.as_str() {
+        path if path.starts_with(WIDGET) && !framers.is_empty() => framers.join(" "),
+        path if path.starts_with(BESIDE) => "'self'".to_owned(),
+        SIDE => "'none'; frame-src 'self'".to_owned(),
+        _ => "'none'".to_owned(),
+    };
     // The settings were checked: without it nothing would be shown, rather than too much.
     let policy = HeaderValue::try_from(format!("{POLICY}{ancestors}")).unwrap_or(HeaderValue::from_static("default-src 'none'"));
     // What somebody sent along has a stricter one of its own.
