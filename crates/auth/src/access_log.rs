@@ -28,6 +28,10 @@ pub const ACCESS_LOG: &[(&str, Leaves)] = &[
     ("samtal.access.v1.AccessService/KeepSession", Nobody),
     ("samtal.access.v1.AccessService/ListDemoLogins", Nobody),
     ("samtal.access.v1.AccessService/SignInDemo", Changes),
+    ("samtal.access.v1.SignInService/BeginSession", Changes),
+    // One's own.
+    ("samtal.access.v1.SignInService/ListSessions", Nobody),
+    ("samtal.access.v1.SignInService/EndSessions", Changes),
     ("samtal.config.v1.ConfigService/ValidateRegion", Nobody),
     ("samtal.config.v1.ConfigService/DiffRegion", Nobody),
     ("samtal.config.v1.ConfigService/ApplyRegion", Changes),

@@ -56,10 +56,14 @@ pub const POLICY: &[(&str, Rules)] = &[
         &[(Visitor, Own), (Worker, Own), (Volunteer, Own), (Operator, Region), (Leader, Clinic)],
     ),
     ("samtal.access.v1.AccessService/Introspect", &[(Service, Region)]),
-    ("samtal.access.v1.AccessService/KeepSession", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
+    ("samtal.access.v1.AccessService/KeepSession", &[(Worker, Own), (Volunteer, Own), (Leader, Own), (Operator, Own)]),
     // The pages', and only in demo mode.
     ("samtal.access.v1.AccessService/ListDemoLogins", &[(Service, Region)]),
     ("samtal.access.v1.AccessService/SignInDemo", &[(Service, Region)]),
+    // The pages', for whom they have made sure of.
+    ("samtal.access.v1.SignInService/BeginSession", &[(Service, Region)]),
+    ("samtal.access.v1.SignInService/ListSessions", &[(Worker, Own), (Volunteer, Own), (Leader, Own), (Operator, Own)]),
+    ("samtal.access.v1.SignInService/EndSessions", &[(Worker, Own), (Volunteer, Own), (Leader, Own), (Operator, Own)]),
     // config
     ("samtal.config.v1.ConfigService/ValidateRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/DiffRegion", &[(Operator, Region)]),

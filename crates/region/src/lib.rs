@@ -8,6 +8,7 @@ pub mod lookup;
 pub mod model;
 mod nearest;
 pub mod parse;
+mod people;
 mod span;
 pub mod validate;
 

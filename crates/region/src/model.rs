@@ -10,6 +10,7 @@ use kernel::{Channel, Language, Profession, Severity};
 use serde::{Deserialize, Serialize};
 
 pub use crate::conversation::*;
+pub use crate::people::*;
 
 /// A text in each language that the organisation offers.
 pub type Texts = BTreeMap<Language, String>;
@@ -75,6 +76,9 @@ pub struct Organisation {
     pub person_numbers: PersonNumbers,
     #[serde(default)]
     pub attachments: Attachments,
+    /// Whether staff come in by invitation, without a sign-in service.
+    #[serde(default)]
+    pub invitations: Invitations,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,39 +242,6 @@ pub enum QueueKind {
     Push,
     /// Workers claim from a shared list.
     Pull,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Worker {
-    pub id: String,
-    pub name: String,
-    pub clinics: Vec<String>,
-    #[serde(default)]
-    pub role: Role,
-    pub profession: Profession,
-    /// Queues this worker answers; empty: all queues of the worker's clinics.
-    #[serde(default)]
-    pub queues: Vec<String>,
-    #[serde(default)]
-    pub languages: Vec<Language>,
-    /// Points of work at a time; a chat costs 30, a video meeting 100, an e-mail 10.
-    #[serde(default = "capacity")]
-    pub capacity: u32,
-    /// A one-click login in demo mode.
-    #[serde(default)]
-    pub demo_login: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    #[default]
-    Worker,
-    /// Leads the clinics of `clinics`.
-    Leader,
-    /// Sees only what is assigned to them.
-    Volunteer,
 }
 
 /// A triage protocol: questions with branches, and rules. An example shipped with Samtal is to be replaced by the region's own.
@@ -458,10 +429,6 @@ fn offer_seconds() -> u32 {
 
 fn overtakes() -> u32 {
     20
-}
-
-fn capacity() -> u32 {
-    100
 }
 
 fn slot_minutes() -> u16 {

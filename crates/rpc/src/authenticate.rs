@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use auth::{Principal, Role, Secret, token_hash};
+use auth::{Principal, Secret, token_hash};
 use futures::future::BoxFuture;
 use kernel::error::Code;
 use kernel::{Clock, Error, Result};
@@ -23,6 +23,14 @@ const BELIEVED: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_millis(2500);
 /// Answers that are kept; beyond it all are forgotten and asked for anew.
 const MAX_KEPT: usize = 50_000;
+
+/// How a token begins that a service has signed for itself.
+const SIGNED: &str = "service.";
+
+/// The hash under which a token is kept; empty for one that is checked by its signature and kept nowhere.
+pub(crate) fn kept_hash(token: &str) -> Vec<u8> {
+    if token.starts_with(SIGNED) { Vec::new() } else { token_hash(token) }
+}
 
 /// Turns tokens into principals. Cheap to clone.
 #[derive(Clone)]
@@ -45,7 +53,7 @@ impl Authenticator {
 
     /// The bearer of `token`; an error if it says nothing any more.
     pub async fn bearer(&self, token: &str) -> Result<Principal> {
-        if token.starts_with("service.") {
+        if token.starts_with(SIGNED) {
             let service = self.0.secret.check_service_token(token, self.0.clock.now());
             let service = service.ok_or_else(unauthenticated)?;
             // Whoever knows the installation's secret runs it; the command line introduces itself so.
@@ -81,8 +89,7 @@ impl Authenticator {
     /// For streams: returns once the caller's token says nothing any more, with the error to end the stream with. Not being able
     /// to ask is no reason to cut somebody off. A service's own token was checked by its signature.
     pub async fn ended(&self, caller: &Caller) -> Error {
-        let signed = matches!(caller.role(), Role::Service | Role::Operator);
-        if signed || caller.token_hash.is_empty() {
+        if caller.token_hash.is_empty() {
             return std::future::pending().await;
         }
         loop {

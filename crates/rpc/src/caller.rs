@@ -16,7 +16,7 @@ pub struct Caller {
     /// The RPC, `samtal.intake.v1.CaseService/GetCase`.
     pub rpc: &'static str,
     pub traceparent: String,
-    /// Hash of the token, by which a long stream asks again whether it still holds.
+    /// Hash of the token, by which a long stream asks again whether it still holds; empty for nobody's and for a service's own.
     pub token_hash: Vec<u8>,
 }
 

@@ -120,7 +120,7 @@ impl GateLayer {
                 let token = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")).ok_or_else(|| {
                     Error::new(Code::Unauthenticated, "TOKEN_INVALID", "the authorization metadata must read `Bearer TOKEN`")
                 })?;
-                (self.authenticator.bearer(token).await?, auth::token_hash(token))
+                (self.authenticator.bearer(token).await?, crate::authenticate::kept_hash(token))
             }
         };
         let mut address = whence::peer(request.extensions());

@@ -17,6 +17,7 @@ pub mod web;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ use crate::assets::Assets;
 use crate::i18n::Texts;
 use crate::services::Services;
 pub use crate::settings::Settings;
+use crate::sign_in::oidc::provider::Provider;
+pub use crate::sign_in::settings as sign_in_settings;
 use crate::web::Problem;
 use crate::web::cookies::Jar;
 
@@ -61,12 +64,16 @@ struct Inner {
     shutdown: CancellationToken,
     texts: Texts,
     assets: Assets,
+    /// Sign-in services, by their names.
+    providers: BTreeMap<String, Provider>,
 }
 
 impl Gateway {
     /// Errors: a service without an address, settings that cannot be used.
     pub fn build(parts: Parts) -> Result<Self> {
         parts.settings.check()?;
+        let provider = |(name, settings): (&String, &_)| Ok((name.clone(), Provider::new(name, settings, parts.peers.clock().clone())?));
+        let providers = parts.settings.sign_in.iter().map(provider).collect::<Result<_>>()?;
         Ok(Self(Arc::new(Inner {
             services: Services::new(&parts.peers)?,
             settings: parts.settings,
@@ -75,6 +82,7 @@ impl Gateway {
             shutdown: parts.shutdown,
             texts: Texts::load()?,
             assets: Assets::load(),
+            providers,
         })))
     }
 
@@ -104,6 +112,14 @@ impl Gateway {
 
     pub fn assets(&self) -> &Assets {
         &self.0.assets
+    }
+
+    pub(crate) fn provider(&self, name: &str) -> Option<&Provider> {
+        self.0.providers.get(name)
+    }
+
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &Provider> {
+        self.0.providers.values()
     }
 
     /// How cookies are written for a page at this path.

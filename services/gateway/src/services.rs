@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use http::HeaderValue;
 use kernel::{Result, Time};
 use proto::access::access_service_client::AccessServiceClient;
+use proto::access::sign_in_service_client::SignInServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
 use proto::intake::clinic_service_client::ClinicServiceClient;
@@ -93,6 +94,11 @@ impl Services {
         Ok(AccessServiceClient::new(self.peers.channel("gateway", "intake")?))
     }
 
+    /// The same, for whom a sign-in service or a code has named.
+    pub fn sign_in(&self) -> Result<SignInServiceClient<Peer>> {
+        Ok(SignInServiceClient::new(self.peers.channel("gateway", "intake")?))
+    }
+
     /// A service's log, as the pages themselves: whether it answers.
     pub fn log(&self, service: &'static str) -> Result<EventLogServiceClient<Peer>> {
         Ok(EventLogServiceClient::new(self.peers.channel("gateway", service)?))
@@ -135,6 +141,10 @@ impl Calls {
 
     pub fn access(&self) -> AccessServiceClient<Call> {
         AccessServiceClient::new(self.to(&self.services.intake))
+    }
+
+    pub fn sign_in(&self) -> SignInServiceClient<Call> {
+        SignInServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
     }
 
     pub fn triage(&self) -> TriageServiceClient<Call> {

@@ -1,7 +1,11 @@
 //! Settings of the pages.
 
+use std::collections::BTreeMap;
+
 use kernel::{Error, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::sign_in::settings::Provider;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +18,8 @@ pub struct Settings {
     pub proxies: usize,
     /// Where the button that leaves at once leads: a page that anybody might be looking at.
     pub leave_to: String,
+    /// Sign-in services for staff, by a name of yours; empty: none.
+    pub sign_in: BTreeMap<String, Provider>,
     /// Whether mail leaves this installation; set by the process, not by `[pages]`.
     #[serde(skip)]
     pub mail: bool,
@@ -37,6 +43,9 @@ impl Settings {
         }
         if !self.leave_to.is_empty() && !self.leave_to.starts_with("https://") {
             return Err(Error::invalid("pages.leave_to", "must be an address such as https://www.yr.no/"));
+        }
+        for (name, provider) in &self.sign_in {
+            provider.check(name, &self.public_url)?;
         }
         // A site that is tried out on this machine may frame it too.
         match self.frame_ancestors.iter().find(|one| !is_origin(one) && !is_loopback(one)) {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use kernel::Result;
 use proto::access::access_service_server::AccessServiceServer;
+use proto::access::sign_in_service_server::SignInServiceServer;
 use proto::intake::case_service_server::CaseServiceServer;
 use proto::intake::clinic_service_server::ClinicServiceServer;
 use proto::intake::conversation_service_server::ConversationServiceServer;
@@ -28,6 +29,11 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
     screening::screen("");
     let app = app::App::new(node.clone())?;
     routes.add_service(AccessServiceServer::new(api::access::Access { node: node.clone() }).max_decoding_message_size(MAX_REQUEST));
+    routes.add_service(
+        SignInServiceServer::new(api::sign_in::SignIn { node: node.clone() })
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_RESPONSE),
+    );
     routes.add_service(
         CaseServiceServer::new(api::cases::Cases { app: app.clone() })
             .max_decoding_message_size(MAX_REQUEST)

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 on_both_stacks!(a_nurse_of_the_demo_signs_in_with_one_click_and_out_again, a_screen_follows_a_conversation_from_where_it_was);
 
 /// One request over a connection of its own: the head and the body of the answer.
-async fn ask(suite: &TestSuite, method: &str, path: &str, cookies: &str, form: &str) -> (String, String) {
+pub async fn ask(suite: &TestSuite, method: &str, path: &str, cookies: &str, form: &str) -> (String, String) {
     let address = suite.suite().http.expect("pages");
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!(
@@ -37,12 +37,12 @@ async fn follow(suite: &TestSuite, path: &str, last: &str) -> String {
     String::from_utf8_lossy(&seen).into_owned()
 }
 
-fn cookie(head: &str, name: &str) -> String {
+pub fn cookie(head: &str, name: &str) -> String {
     let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("set-cookie: {name}="))).expect(name);
     line.split_once(": ").unwrap().1.split(';').next().unwrap().to_owned()
 }
 
-fn form_token(body: &str) -> &str {
+pub fn form_token(body: &str) -> &str {
     body.split("name=\"form_token\" value=\"").nth(1).expect("a form").split('"').next().unwrap()
 }
 

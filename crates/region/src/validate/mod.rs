@@ -5,6 +5,7 @@ mod conversation;
 mod names;
 mod organisation;
 mod protocol;
+mod sign_in;
 
 use std::fmt::Display;
 

@@ -4,7 +4,7 @@ use jiff::tz::TimeZoneDatabase;
 use kernel::Channel;
 
 use super::names::{self, Kind};
-use super::{Found, Scope, calendar, codes, conversation, protocol};
+use super::{Found, Scope, calendar, codes, conversation, protocol, sign_in};
 use crate::model::{EntryPoint, Queue, Resource, Worker};
 
 pub(super) fn check(scope: &Scope<'_>, found: &mut Found) {
@@ -42,6 +42,7 @@ pub(super) fn check(scope: &Scope<'_>, found: &mut Found) {
     }
     check_mail(scope, found);
     conversation::check(scope, found);
+    sign_in::check(scope, found);
 }
 
 fn check_catalogue(scope: &Scope<'_>, found: &mut Found) {

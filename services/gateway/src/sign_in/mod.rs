@@ -1,10 +1,15 @@
-//! How staff get a session. One way so far: the demo's logins. Another gives a token in the same way, and this page offers it.
+//! How staff get a session: with a sign-in service, or, in a demo, with one click. Each way ends in [`welcome`].
 
 pub mod demo;
+pub mod device;
+pub mod oidc;
+mod sessions;
+pub mod settings;
 
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, State};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use proto::access::{DemoLogin, PrincipalKind};
@@ -15,7 +20,11 @@ use crate::web::session::set_staff;
 use crate::web::{Form, Page, Problem, Staff};
 
 pub fn routes() -> Router<Gateway> {
-    Router::new().route("/sign-in", get(choose).post(sign_in)).route("/sign-out", post(sign_out))
+    Router::new()
+        .route("/sign-in", get(choose).post(sign_in))
+        .route("/sign-out", post(sign_out))
+        .merge(oidc::routes())
+        .merge(sessions::routes())
 }
 
 /// A session that has just begun.
@@ -29,19 +38,26 @@ struct Wanted {
     /// A path of ours to go on to.
     #[serde(default)]
     to: String,
+    /// There if somebody has just signed out.
+    #[serde(default)]
+    out: String,
 }
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignIn {
     page: Page,
+    /// Sign-in services: address and name.
+    services: Vec<(String, String)>,
     logins: Vec<DemoLogin>,
     to: String,
+    out: bool,
 }
 
 async fn choose(State(gateway): State<Gateway>, page: Page, Query(wanted): Query<Wanted>) -> Result<Response, Problem> {
     let logins = if page.demo() { demo::logins(&gateway).await? } else { Vec::new() };
-    page.show(&SignIn { page: page.clone(), logins, to: wanted.to })
+    let services = oidc::offered(&gateway, &wanted.to);
+    page.show(&SignIn { page: page.clone(), services, logins, to: wanted.to, out: !wanted.out.is_empty() })
 }
 
 #[derive(Deserialize)]
@@ -52,25 +68,80 @@ struct Chosen {
     to: String,
 }
 
-async fn sign_in(State(gateway): State<Gateway>, Form(chosen): Form<Chosen>) -> Result<Response, Problem> {
-    let session = demo::sign_in(&gateway, &chosen.organisation, &chosen.worker).await?;
-    let home = if session.kind == PrincipalKind::Leader { "/leader" } else { "/staff" };
-    let to = if is_ours(&chosen.to) { chosen.to.as_str() } else { home };
-    let mut response = Redirect::to(to).into_response();
+async fn sign_in(State(gateway): State<Gateway>, headers: HeaderMap, Form(chosen): Form<Chosen>) -> Result<Response, Problem> {
+    let session = demo::sign_in(&gateway, &chosen.organisation, &chosen.worker, device::name(&headers)).await?;
+    let mut response = Redirect::to(destination(&session, &chosen.to)).into_response();
     set_staff(&gateway, &mut response, &session.token);
     Ok(response)
 }
 
-/// Ends the session, here and everywhere. Who has none is signed out already.
-async fn sign_out(State(gateway): State<Gateway>, staff: Result<Staff, Problem>) -> Result<Response, Problem> {
+/// Where a session begins: where they wanted to, if that is ours.
+fn destination<'a>(session: &Session, to: &'a str) -> &'a str {
+    if is_ours(to) {
+        return to;
+    }
+    match session.kind {
+        PrincipalKind::Leader => "/leader",
+        PrincipalKind::Operator => "/sessions",
+        _ => "/staff",
+    }
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/welcome.html")]
+struct Welcome {
+    page: Page,
+    to: String,
+}
+
+/// Gives the browser its session and leads on by a page of ours: to somebody who comes from another site, browsers do not give the
+/// session's cookie in the same breath.
+pub fn welcome(gateway: &Gateway, page: &Page, session: &Session, to: &str) -> Result<Response, Problem> {
+    let mut response = page.show(&Welcome { page: page.clone(), to: destination(session, to).to_owned() })?;
+    set_staff(gateway, &mut response, &session.token);
+    Ok(response)
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/out.html")]
+struct Out {
+    page: Page,
+    label: String,
+    address: String,
+}
+
+/// Ends the session, here and everywhere. Who has none is signed out already. Whether also at their sign-in service, they say themselves:
+/// other programs may live by that.
+async fn sign_out(
+    State(gateway): State<Gateway>,
+    page: Page,
+    headers: HeaderMap,
+    staff: Result<Staff, Problem>,
+) -> Result<Response, Problem> {
     match staff {
         Ok(staff) => staff.end().await?,
         Err(problem) if problem == Problem::signed_out() => {}
         Err(problem) => return Err(problem),
     }
-    let mut response = Redirect::to("/sign-in").into_response();
+    let mut response = match oidc::leave(&gateway, &headers).await {
+        Some((label, address)) => page.show(&Out { page: page.clone(), label, address })?,
+        None => Redirect::to("/sign-in?out=1").into_response(),
+    };
     set_staff(&gateway, &mut response, "");
+    oidc::forget(&gateway, &mut response);
     Ok(response)
+}
+
+/// Where browsers find these pages, for addresses that lead back here. Without a public one we are on loopback, under the name that the
+/// browser used and the gate has checked.
+pub fn origin(gateway: &Gateway, headers: &HeaderMap) -> String {
+    let public = gateway.settings().public_url.trim_end_matches('/');
+    if public.is_empty() {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        format!("http://{host}")
+    } else {
+        public.to_owned()
+    }
 }
 
 /// A path on this site, not another site's address that looks like one.

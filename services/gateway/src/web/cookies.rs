@@ -16,6 +16,10 @@ pub enum Cookie {
     Language,
     /// How far the last change had come; lives for seconds.
     After,
+    /// A sign-in that has begun, sealed, while somebody is away at their sign-in service.
+    SignIn,
+    /// By which service a member of staff came, sealed, so that they can be signed out there too.
+    Provider,
 }
 
 impl Cookie {
@@ -26,14 +30,17 @@ impl Cookie {
             Self::Form => "samtal-form",
             Self::Language => "samtal-language",
             Self::After => "samtal-after",
+            Self::SignIn => "samtal-sign-in",
+            Self::Provider => "samtal-provider",
         }
     }
 
-    /// A link in a mail or on the clinic's site leads back into a visitor's conversation; nothing leads into staff's but Samtal.
+    /// A link in a mail or on the clinic's site leads back into a visitor's conversation, and a sign-in service back here; nothing leads
+    /// into staff's but Samtal.
     const fn same_site(self) -> &'static str {
         match self {
-            Self::Staff | Self::Form => "Strict",
-            Self::Visitor | Self::Language | Self::After => "Lax",
+            Self::Staff | Self::Form | Self::Provider => "Strict",
+            Self::Visitor | Self::Language | Self::After | Self::SignIn => "Lax",
         }
     }
 }

@@ -31,6 +31,25 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "signed-out")
     }
 
+    /// A sign-in that began too long ago, was used before, or began in another browser.
+    pub const fn sign_in_over() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "sign-in-over")
+    }
+
+    pub const fn sign_in_cancelled() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "sign-in-cancelled")
+    }
+
+    /// The sign-in service does not do what it should.
+    pub const fn sign_in_provider() -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "sign-in-provider")
+    }
+
+    /// The sign-in service knows them, and the region's description does not.
+    pub const fn sign_in_unknown() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "sign-in-unknown")
+    }
+
     pub const fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden")
     }
@@ -117,6 +136,8 @@ struct ProblemPage {
     page: Page,
     title: String,
     text: String,
+    /// Where one tries again.
+    again: String,
 }
 
 /// Shows problems. Staff who are signed out are led to where one signs in.
@@ -125,17 +146,19 @@ pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next)
     let reads = request.method() == axum::http::Method::GET;
     let response = next.run(request).await;
     let (Some(problem), Some(visit)) = (response.extensions().get::<Problem>().cloned(), visit) else { return response };
-    let staffs = ["/staff", "/leader"].iter().any(|path| visit.path.starts_with(path));
+    let staffs = ["/staff", "/leader", "/sessions"].iter().any(|path| visit.path.starts_with(path));
     if problem == Problem::signed_out() && reads && staffs {
         // A path is made of characters that are safe in a query, but for these.
         let to = visit.path.replace('&', "%26").replace('+', "%2B");
         return Redirect::to(&format!("/sign-in?to={to}")).into_response();
     }
+    // A sign-in begins anew; its middle cannot be had twice.
+    let again = if visit.path.starts_with("/sign-in") { "/sign-in".to_owned() } else { visit.path.clone() };
     let page = Page::new(&gateway, visit);
     let title = page.say(&format!("problem-{}-title", problem.key)).to_string();
     let text = page.say(&format!("problem-{}-text", problem.key)).to_string();
     let status = problem.status;
-    match page.show(&ProblemPage { page: page.clone(), title, text }) {
+    match page.show(&ProblemPage { page: page.clone(), title, text, again }) {
         Ok(shown) => (status, shown).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -46,6 +46,11 @@ impl Staff {
         self.kind == PrincipalKind::Leader
     }
 
+    /// Who runs the installation: no worker of anybody's.
+    pub fn is_operator(&self) -> bool {
+        self.kind == PrincipalKind::Operator
+    }
+
     /// Volunteers see only what is theirs.
     pub fn is_volunteer(&self) -> bool {
         self.kind == PrincipalKind::Volunteer
@@ -58,6 +63,7 @@ impl Staff {
             Role::Worker => PrincipalKind::Worker,
             Role::Volunteer => PrincipalKind::Volunteer,
             Role::Leader => PrincipalKind::Leader,
+            Role::Operator => PrincipalKind::Operator,
             _ => return Err(Problem::signed_out()),
         };
         Ok(Self {
@@ -193,7 +199,7 @@ impl FromRequestParts<Gateway> for Visitor {
     }
 }
 
-fn set(response: &mut Response, cookie: Option<HeaderValue>) {
+pub fn set(response: &mut Response, cookie: Option<HeaderValue>) {
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -13,4 +13,5 @@ mod notes;
 pub mod referrals;
 mod rollout;
 mod sessions;
+pub mod sign_in;
 mod subscribe;

@@ -2,31 +2,26 @@
 
 use std::time::Duration;
 
-use auth::{Principal, Role, token_hash};
 use kernel::error::{Code, Violations};
-use kernel::{Error, Id, Result};
-use log::Scope;
-use proto::access::{DemoLogin, KeepSessionResponse, ListDemoLoginsResponse, PrincipalKind, SignInDemoRequest, SignInDemoResponse};
+use kernel::{Error, Result};
+use proto::access::{DemoLogin, KeepSessionResponse, ListDemoLoginsResponse, SignInDemoRequest, SignInDemoResponse};
 use region::Organisation;
 use rpc::Caller;
 use rpc::caller::reply;
 use tonic::Response;
 
 use super::access::{Access, wire};
+use crate::app::sessions::{self, Begin, IDLE, kind};
 use crate::store::tokens;
 
-const IDLE: Duration = Duration::from_secs(15 * 60);
-const ABSOLUTE: Duration = Duration::from_secs(12 * 3600);
 /// A session is written down at most this often; one may end so much too early, never too late.
 const STEP: Duration = Duration::from_secs(30);
-/// The service that shows the pages.
-const PAGES: &str = "gateway";
 
 impl Access {
     /// The caller's session goes on from now.
     pub(super) async fn keep(&self, caller: &Caller) -> Result<KeepSessionResponse> {
         let now = self.node.now();
-        let token = tokens::find(&self.node.of(caller), &caller.token_hash, now).await?;
+        let token = tokens::find(&self.node.db().of(caller.principal.organisation.as_str()), &caller.token_hash, now).await?;
         let token = token.ok_or_else(|| Error::new(Code::Unauthenticated, "TOKEN_INVALID", "the session is over; sign in again"))?;
         let mut idle_at = token.idle_at;
         if let Some(stored) = token.idle_at
@@ -34,7 +29,9 @@ impl Access {
         {
             let id = token.id;
             self.node
-                .commit(id, caller.origin(), move |unit| Box::pin(async move { tokens::set_idle(unit, id, unit.now + IDLE).await }))
+                .commit(id, caller.origin().of(&caller.principal.organisation), move |unit| {
+                    Box::pin(async move { tokens::set_idle(unit, id, unit.now + IDLE).await })
+                })
                 .await?;
             idle_at = Some(now + IDLE);
         }
@@ -72,6 +69,7 @@ impl Access {
         let mut violations = Violations::default();
         violations.text("organisation_id", &request.organisation_id, 128);
         violations.text("worker_id", &request.worker_id, 128);
+        violations.optional_text("device", &request.device, sessions::MAX_DEVICE);
         violations.done()?;
         self.demo_only(caller)?;
         let region = self.node.region.get();
@@ -80,49 +78,18 @@ impl Access {
             .and_then(|organisation| organisation.worker(&request.worker_id))
             .filter(|worker| worker.demo_login)
             .ok_or_else(|| Error::not_found("demo login"))?;
-        let role = match worker.role {
-            region::Role::Worker => Role::Worker,
-            region::Role::Leader => Role::Leader,
-            region::Role::Volunteer => Role::Volunteer,
-        };
-        let kind = kind(worker.role);
-        let principal =
-            Principal { role, id: worker.id.clone(), organisation: request.organisation_id.clone(), clinics: worker.clinics.clone() };
-        let nonce = Id::new(self.node.now()).to_string();
-        let token = self.node.platform.secret.token("session", &[&principal.key(), &nonce]);
-        let (hash, token_id) = (token_hash(&token), Id::derived(&[b"session", token.as_bytes()]));
-        let (expires_at, receipt) = self
-            .node
-            .commit(token_id, caller.origin().of(&principal.organisation), move |unit| {
-                let (principal, hash) = (principal.clone(), hash.clone());
-                Box::pin(async move {
-                    let expires_at = unit.now + ABSOLUTE;
-                    tokens::insert(unit, hash, token_id, &principal, expires_at).await?;
-                    tokens::set_idle(unit, token_id, unit.now + IDLE).await?;
-                    unit.audit(token_id, &Scope { organisation: principal.organisation.clone(), ..Scope::default() });
-                    Ok(expires_at)
-                })
-            })
-            .await?;
-        let answer = SignInDemoResponse { token, kind: kind.into(), expires_at: Some(proto::timestamp(expires_at)) };
+        let principal = sessions::principal(&request.organisation_id, worker, true);
+        let begun = Begin { principal, way: "demo".to_owned(), device: request.device.clone() };
+        let (session, receipt) = sessions::begin(&self.node, caller, begun).await?;
+        let answer = SignInDemoResponse { token: session.token, kind: session.kind, expires_at: session.expires_at };
         Ok(reply("intake", answer, &receipt))
     }
 
     fn demo_only(&self, caller: &Caller) -> Result<()> {
-        if caller.principal.id != PAGES {
-            return Err(Error::new(Code::PermissionDenied, "NOT_ALLOWED", "only the pages sign somebody in"));
-        }
+        sessions::pages_only(caller)?;
         if !self.node.platform.demo {
             return Err(Error::precondition("NOT_DEMO", "there are demo logins in demo mode only"));
         }
         Ok(())
-    }
-}
-
-const fn kind(role: region::Role) -> PrincipalKind {
-    match role {
-        region::Role::Worker => PrincipalKind::Worker,
-        region::Role::Leader => PrincipalKind::Leader,
-        region::Role::Volunteer => PrincipalKind::Volunteer,
     }
 }

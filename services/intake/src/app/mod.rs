@@ -17,6 +17,8 @@ pub mod rate;
 pub mod refer;
 pub mod retention;
 pub mod safety;
+pub mod sessions;
+pub mod sign_in;
 pub mod summary;
 pub mod tokens;
 pub mod video;

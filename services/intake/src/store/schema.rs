@@ -3,7 +3,7 @@
 use store::{Migration, Tables};
 
 pub const TABLES: Tables = Tables {
-    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES],
+    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES, SESSIONS],
     shared: &[],
     crossing: &[
         ("access_token", "SELECT", "a token's hash or id says whose it is, and nothing else does yet"),
@@ -89,6 +89,17 @@ CREATE TABLE rollout_step (
     set_at BIGINT NOT NULL,
     PRIMARY KEY (organisation, clinic, step)
 );
+",
+};
+
+/// What the owner of a session recognises it by. No way: the token is no session.
+const SESSIONS: Migration = Migration {
+    name: "intake_0005_sessions",
+    sql: "
+ALTER TABLE access_token ADD COLUMN way TEXT NOT NULL DEFAULT '';
+ALTER TABLE access_token ADD COLUMN device TEXT NOT NULL DEFAULT '';
+ALTER TABLE access_token ADD COLUMN begun_at BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX access_token_bearer ON access_token (organisation, principal_id);
 ",
 };
 

@@ -3,7 +3,7 @@
 use auth::{Principal, Role};
 use kernel::{Error, Id, Result, Time};
 use log::Unit;
-use store::{Scoped, args};
+use store::{Row, Scoped, args};
 
 /// A token's row.
 pub struct Token {
@@ -31,6 +31,62 @@ pub async fn insert(unit: &mut Unit<'_>, hash: Vec<u8>, token_id: Id, principal:
 pub async fn set_idle(unit: &mut Unit<'_>, token_id: Id, idle_at: Time) -> Result<()> {
     unit.tx.exec("UPDATE access_token SET idle_at = $1 WHERE token_id = $2", args![idle_at, token_id]).await?;
     Ok(())
+}
+
+/// Says how and where the session with this token began.
+pub async fn set_session(unit: &mut Unit<'_>, token_id: Id, way: &str, device: &str) -> Result<()> {
+    let sql = "UPDATE access_token SET way = $1, device = $2, begun_at = $3 WHERE token_id = $4";
+    unit.tx.exec(sql, args![way, device, unit.now, token_id]).await?;
+    Ok(())
+}
+
+/// A session as its owner sees it.
+pub struct Session {
+    pub id: Id,
+    pub hash: Vec<u8>,
+    pub way: String,
+    pub device: String,
+    pub begun_at: Time,
+    pub expires_at: Time,
+    pub idle_at: Option<Time>,
+}
+
+/// Most that a list of sessions holds.
+const SHOWN: i64 = 100;
+
+/// A person's sessions that have not ended, newest first. A leader who works as one of the team is the same person.
+pub async fn sessions(db: &Scoped, owner: &Principal, now: Time) -> Result<Vec<Session>> {
+    let rows = db
+        .rows(
+            "SELECT token_id, hash, way, device, begun_at, expires_at, idle_at FROM access_token \
+             WHERE organisation = $1 AND principal_id = $2 AND role NOT IN ('visitor', 'integrator') AND way <> '' AND NOT revoked \
+             AND expires_at > $3 AND (idle_at IS NULL OR idle_at > $3) ORDER BY begun_at DESC, token_id DESC LIMIT $4",
+            args![&owner.organisation, &owner.id, now, SHOWN],
+        )
+        .await?;
+    let one = |row: &Row| {
+        Ok(Session {
+            id: row.id(0)?,
+            hash: row.get(1)?,
+            way: row.text(2)?,
+            device: row.text(3)?,
+            begun_at: row.time(4)?,
+            expires_at: row.time(5)?,
+            idle_at: row.opt_time(6)?,
+        })
+    };
+    rows.iter().map(one).collect()
+}
+
+/// Ends a person's sessions, but not the one with the hash `except`; says how many ended.
+pub async fn end_sessions(unit: &mut Unit<'_>, owner: &Principal, except: Vec<u8>) -> Result<u64> {
+    unit.tx
+        .exec(
+            "UPDATE access_token SET revoked = TRUE WHERE organisation = $1 AND principal_id = $2 AND role NOT IN ('visitor', 'integrator') \
+             AND way <> '' AND NOT revoked AND hash <> $3 AND expires_at > $4 AND (idle_at IS NULL OR idle_at > $4)",
+            args![&owner.organisation, &owner.id, except, unit.now],
+        )
+        .await
 }
 
 /// The token with this hash, unless it is ended, idle for too long, or revoked. Across organisations: it is what says whose the caller is.
