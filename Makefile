@@ -9,14 +9,15 @@ WITH_TOOLS := set -a; . target/tools/env; set +a; TIMEFORMAT='== %R s'; time
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
-tools: ## Find or install PostgreSQL, Redis, NATS and buf (target/tools).
+tools: ## Find or install PostgreSQL, Redis, NATS, buf, Helm and Chromium (target/tools).
 	@.ci/tools
 
-test: tools ## Everything: build, all tests on real servers, contract lint and comparison.
+test: tools ## Everything: build, all tests on real servers, contracts, chart and compose file.
 	@rm -rf target/test-logs
 	$(WITH_TOOLS) cargo build --workspace --bins --locked
 	$(WITH_TOOLS) cargo test --workspace --locked
 	$(WITH_TOOLS) .ci/contracts
+	$(WITH_TOOLS) "$$SAMTAL_TOOL_PYTHON" tests/chart/run.py
 
 check: ## Quick, needs no servers: formatting, clippy, tests of the pure crates.
 	cargo fmt --all --check
