@@ -46,6 +46,8 @@ pub struct Setup {
     stack: Stack,
     clock: Clock,
     smtp: String,
+    sms: String,
+    register: String,
     region: String,
     pages: Option<gateway::Settings>,
     redis: Option<Arc<Redis>>,
@@ -54,7 +56,17 @@ pub struct Setup {
 
 impl Setup {
     pub fn new(stack: Stack) -> Setup {
-        Setup { stack, clock: Clock::system(), smtp: String::new(), region: region_yaml(), pages: None, redis: None, proxied: false }
+        Setup {
+            stack,
+            clock: Clock::system(),
+            smtp: String::new(),
+            sms: String::new(),
+            register: String::new(),
+            region: region_yaml(),
+            pages: None,
+            redis: None,
+            proxied: false,
+        }
     }
 
     /// A clock that only the test moves, from [`MORNING`] on.
@@ -65,6 +77,18 @@ impl Setup {
 
     pub fn smtp(mut self, url: &str) -> Setup {
         url.clone_into(&mut self.smtp);
+        self
+    }
+
+    /// With a provider of text messages.
+    pub fn sms(mut self, url: &str) -> Setup {
+        url.clone_into(&mut self.sms);
+        self
+    }
+
+    /// With a register of clinics, `file:PATH`.
+    pub fn register(mut self, setting: &str) -> Setup {
+        setting.clone_into(&mut self.register);
         self
     }
 
@@ -117,6 +141,8 @@ impl Setup {
             clock: self.clock,
             secret: Secret::new(b"a secret of tests, and of nobody else at all").expect("long enough"),
             smtp: self.smtp,
+            sms: self.sms,
+            register: self.register,
             pages: self.pages,
             folder,
             attachments: tempfile::tempdir().expect("a folder"),
@@ -146,6 +172,8 @@ pub struct TestSuite {
     pub clock: Clock,
     pub secret: Secret,
     smtp: String,
+    sms: String,
+    register: String,
     pages: Option<gateway::Settings>,
     folder: Option<tempfile::TempDir>,
     /// The folder in which attachments lie.
@@ -195,6 +223,8 @@ impl TestSuite {
             secret: self.secret.clone(),
             shards: 4,
             smtp: self.smtp.clone(),
+            sms: self.sms.clone(),
+            register: self.register.clone(),
             attachments: format!("file:{}", self.attachments.path().display()),
             reflection: true,
             replica: None,

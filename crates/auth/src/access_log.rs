@@ -48,6 +48,7 @@ pub const ACCESS_LOG: &[(&str, Leaves)] = &[
     ("samtal.log.v1.EventLogService/VerifyAudit", Nobody),
     ("samtal.intake.v1.CaseService/GetEntryPoint", Nobody),
     ("samtal.intake.v1.CaseService/ListEntryPoints", Nobody),
+    ("samtal.intake.v1.CaseService/OfferReturnPhrase", Nobody),
     ("samtal.intake.v1.CaseService/OpenCase", Changes),
     ("samtal.intake.v1.CaseService/GetCase", Cases),
     ("samtal.intake.v1.CaseService/ListCases", Cases),

@@ -107,6 +107,7 @@ pub const POLICY: &[(&str, Rules)] = &[
             (Service, Region),
         ],
     ),
+    ("samtal.intake.v1.CaseService/OfferReturnPhrase", &[(Anonymous, Region)]),
     ("samtal.intake.v1.CaseService/OpenCase", &[(Anonymous, Region), (Worker, Clinic), (Leader, Clinic), (Integrator, Organisation)]),
     (
         "samtal.intake.v1.CaseService/GetCase",
@@ -309,6 +310,7 @@ mod tests {
             "ListEntryPoints",
             "GetExpectedWait",
             "ReportReferral",
+            "OfferReturnPhrase",
             "OpenCase",
             "ResumeCase",
             "NextQuestion",

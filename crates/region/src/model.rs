@@ -232,6 +232,9 @@ pub struct Queue {
     /// At most this many later arrivals overtake a waiting case.
     #[serde(default = "overtakes")]
     pub max_overtakes: u32,
+    /// So many visitors may wait in it at their screens; then its doors are full, but for signs of danger. Absent: as many as come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_waiting: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

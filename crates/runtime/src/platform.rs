@@ -28,6 +28,10 @@ pub struct Platform {
     pub replica: Option<String>,
     /// Outgoing mail, `smtp://HOST:PORT`; empty: no e-mail.
     pub smtp: String,
+    /// Provider of text messages, `https+json://…`; empty: none are sent.
+    pub sms: String,
+    /// A register of clinics, `file:PATH`; empty: the region's description.
+    pub register: String,
     /// Where intake keeps the files that are sent along, `file:FOLDER`.
     pub attachments: String,
     /// Logins that everybody knows may be used.

@@ -14,6 +14,8 @@ struct Files;
 
 /// The style sheets in the order in which they are joined: names, then elements, then components, then the pages' own.
 const STYLES: [&str; 4] = ["css/tokens.css", "css/base.css", "css/components.css", "css/layout.css"];
+/// Style sheets of pages that no visitor sees: they cost a slow phone time, and their names may mean something else there.
+const STAFFS: [&str; 3] = ["css/staff", "css/leader", "css/region"];
 /// Where assets are.
 pub const PATH: &str = "/assets/";
 
@@ -30,19 +32,22 @@ struct Asset {
 /// All assets by their hashed name.
 pub struct Assets {
     by_name: BTreeMap<String, Asset>,
-    /// From `app.css`, `live.js` to the address.
+    /// From `app.css`, `visit.css`, `live.js` to the address.
     addresses: BTreeMap<String, String>,
+}
+
+/// Style sheets that are `wanted`, in their order, as one.
+fn style(wanted: impl Fn(&str) -> bool) -> Vec<u8> {
+    let further = Files::iter().filter(|path| path.starts_with("css/") && !STYLES.contains(&path.as_ref()) && wanted(path));
+    let paths = STYLES.iter().map(|path| (*path).to_owned()).chain(further.map(|path| path.to_string()));
+    paths.flat_map(|path| Files::get(&path).map(|file| file.data.to_vec()).unwrap_or_default()).collect()
 }
 
 impl Assets {
     pub fn load() -> Self {
         let mut assets = Self { by_name: BTreeMap::new(), addresses: BTreeMap::new() };
-        let mut style = Vec::new();
-        let further = Files::iter().filter(|path| path.starts_with("css/") && !STYLES.contains(&path.as_ref()));
-        for path in STYLES.iter().map(|path| (*path).to_owned()).chain(further.map(|path| path.to_string())) {
-            style.extend(Files::get(&path).map(|file| file.data.to_vec()).unwrap_or_default());
-        }
-        assets.add("app.css", style);
+        assets.add("app.css", style(|_| true));
+        assets.add("visit.css", style(|path| !STAFFS.iter().any(|own| path.starts_with(own))));
         for path in Files::iter().filter(|path| !path.starts_with("css/")) {
             let content = Files::get(&path).map(|file| file.data.to_vec()).unwrap_or_default();
             assets.add(path.rsplit('/').next().unwrap_or_default(), content);
@@ -64,7 +69,7 @@ impl Assets {
         self.by_name.insert(hashed, Asset { content: content.into(), kind });
     }
 
-    /// The address of `app.css` or of a file of `assets/`, by its name without folders.
+    /// The address of `app.css`, of `visit.css` for visitors, or of a file of `assets/`, by its name without folders.
     pub fn address(&self, name: &str) -> &str {
         self.addresses.get(name).map_or("", String::as_str)
     }

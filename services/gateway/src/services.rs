@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use auth::Principal;
 use futures::future::BoxFuture;
 use http::HeaderValue;
+use http_body_util::{BodyExt, Collected, Full};
 use kernel::{Result, Time};
 use proto::access::access_service_client::AccessServiceClient;
 use proto::access::sign_in_service_client::SignInServiceClient;
@@ -26,7 +27,7 @@ use proto::triage::triage_service_client::TriageServiceClient;
 use runtime::{Peer, Peers};
 use tonic::body::Body;
 use tonic::transport::Channel;
-use tower::Service;
+use tower::{Service, ServiceExt};
 
 /// How long a page waits for one call; of a stream, for its beginning.
 const DEADLINE: HeaderValue = HeaderValue::from_static("8S");
@@ -113,6 +114,11 @@ pub struct Calls {
 }
 
 impl Calls {
+    /// The same request's calls, for somebody whose token was found on the way.
+    pub fn as_bearer(&self, token: &str) -> Self {
+        self.services.with(token, self.position().as_deref())
+    }
+
     pub fn cases(&self) -> CaseServiceClient<Call> {
         CaseServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
     }
@@ -219,17 +225,69 @@ impl Service<http::Request<Body>> for Call {
         }
         headers.insert("grpc-timeout", self.carried.deadline.clone());
         let after = self.carried.after.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(after) = after {
-            headers.insert(rpc::position::ASK, after);
-        }
         let remember = self.carried.after.clone();
-        let answer = self.channel.call(request);
+        if let Some(after) = &after {
+            headers.insert(rpc::position::ASK, after.clone());
+        }
+        // What was polled ready is used; the clone is ready when it is polled again.
+        let fresh = self.channel.clone();
+        let channel = std::mem::replace(&mut self.channel, fresh);
+        let reads = after.is_some() && reads(request.uri().path());
         Box::pin(async move {
-            let response = answer.await?;
+            let response = if reads { patient(channel, request, &remember).await? } else { call(channel, request).await? };
             if let Some(position) = response.headers().get(rpc::position::ANSWER) {
                 *remember.lock().unwrap_or_else(PoisonError::into_inner) = Some(position.clone());
             }
             Ok(response)
         })
+    }
+}
+
+async fn call(mut channel: Channel, request: http::Request<Body>) -> Result<http::Response<Body>, tonic::transport::Error> {
+    channel.call(request).await
+}
+
+/// Whether a call only asks, so that it can be asked again. Streams that go on are none of these.
+fn reads(path: &str) -> bool {
+    let method = path.rsplit('/').next().unwrap_or_default();
+    ["Get", "List", "Next"].iter().any(|start| method.starts_with(start))
+}
+
+/// Asks once more if the service has not seen the caller's last change yet, and takes what there is: whoever reads is shown a moment
+/// ago rather than an error, and the other calls of this page wait no longer either.
+async fn patient(
+    mut channel: Channel,
+    request: http::Request<Body>,
+    after: &Mutex<Option<HeaderValue>>,
+) -> Result<http::Response<Body>, tonic::transport::Error> {
+    let (head, body) = request.into_parts();
+    // Small, and encoded already: nothing to wait for. What cannot be read is refused as what it is, no message.
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    let with = |head: &http::request::Parts| http::Request::from_parts(head.clone(), Body::new(Full::new(body.clone())));
+    let response = channel.call(with(&head)).await?;
+    let behind = tonic::Status::from_header_map(response.headers())
+        .is_some_and(|status| rpc::status::reason(&status).as_deref() == Some("PROJECTION_BEHIND"));
+    if !behind {
+        return Ok(response);
+    }
+    tracing::debug!(path = head.uri.path(), "a service is behind; showing what it has");
+    after.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let mut head = head;
+    head.headers.remove(rpc::position::ASK);
+    channel.ready().await?.call(with(&head)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_asks_may_be_asked_again() {
+        for read in ["/samtal.routing.v1.RoutingService/GetPosition", "/samtal.triage.v1.TriageService/NextQuestion", "/x/ListBookings"] {
+            assert!(reads(read), "{read}");
+        }
+        for other in ["/samtal.intake.v1.CaseService/OpenCase", "/samtal.intake.v1.ConversationService/Subscribe", "/x/MarkSeen", ""] {
+            assert!(!reads(other), "{other}");
+        }
     }
 }

@@ -23,6 +23,9 @@ pub struct Settings {
     /// Whether mail leaves this installation; set by the process, not by `[pages]`.
     #[serde(skip)]
     pub mail: bool,
+    /// Whether text messages do; set by the process, not by `[pages]`.
+    #[serde(skip)]
+    pub sms: bool,
     /// Logins that everybody knows; set by the process, not by `[pages]`.
     #[serde(skip)]
     pub demo: bool,

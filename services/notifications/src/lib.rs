@@ -1,7 +1,7 @@
 //! Notifications: something waits for you. Never what.
 //!
 //! `api/` holds the RPCs, `app/` loads, decides and commits, `domain/` decides and words, `store/` holds the SQL,
-//! `events/` takes over what intake and routing say. Mail leaves through `app/sender`, outside every transaction.
+//! `events/` takes over what intake and routing say. Mail and text messages leave through `app/sender`, outside every transaction.
 
 mod api;
 mod app;
@@ -25,12 +25,12 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
     let node = platform.node(SERVICE, &store::TABLES, app::check::check).await?;
     let outbox = app::sender::start(&node)?;
     routes.add_service(
-        NotificationServiceServer::new(api::Api { node: node.clone() })
+        NotificationServiceServer::new(api::Api { node: node.clone(), open: outbox.open() })
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_RESPONSE),
     );
     let first_start = store::first_start(node.db()).await?;
-    let intake = events::Intake { region: node.region.clone(), email: outbox.is_open(), first_start };
+    let intake = events::Intake { region: node.region.clone(), open: outbox.open(), first_start };
     let handlers: Vec<Arc<dyn log::Handler>> = vec![Arc::new(intake), Arc::new(events::Routing { first_start })];
     for handler in &handlers {
         node.consume(handler.clone())?;

@@ -249,13 +249,15 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
         secret: secret.clone(),
         shards: shards(&config),
         smtp: config.smtp.clone(),
+        sms: config.sms.clone(),
+        register: config.register.clone(),
         attachments: config.attachments(),
         reflection: config.reflection,
         replica: None,
         peers: config.peers.clone(),
         grpc,
         http: Some(http),
-        pages: gateway::Settings { demo, mail: !config.smtp.is_empty(), ..config.pages.clone() },
+        pages: gateway::Settings { demo, mail: !config.smtp.is_empty(), sms: !config.sms.is_empty(), ..config.pages.clone() },
     };
     let suite = start(parts, &SERVICES).await?;
     let grpc = suite.grpc;
@@ -308,11 +310,13 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
         secret: Secret::new(config.secret.as_bytes())?,
         shards: shards(&config),
         smtp: config.smtp.clone(),
+        sms: config.sms.clone(),
+        register: config.register.clone(),
         attachments: config.attachments(),
         reflection: config.reflection,
         replica: Some(replica.unwrap_or_else(|| Id::new(clock.now()).to_string())),
         peers: config.peers.clone(),
-        pages: gateway::Settings { demo: config.demo, mail: !config.smtp.is_empty(), ..config.pages.clone() },
+        pages: gateway::Settings { demo: config.demo, mail: !config.smtp.is_empty(), sms: !config.sms.is_empty(), ..config.pages.clone() },
         grpc,
         http: None,
     };

@@ -22,6 +22,8 @@ pub struct Config {
     pub http: String,
     pub secret: String,
     pub smtp: String,
+    pub sms: String,
+    pub register: String,
     pub attachments: String,
     pub shards: u32,
     pub reflection: bool,

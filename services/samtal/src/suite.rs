@@ -32,6 +32,8 @@ pub struct Parts {
     pub secret: Secret,
     pub shards: u32,
     pub smtp: String,
+    pub sms: String,
+    pub register: String,
     /// Where the files that are sent along lie, `file:FOLDER`.
     pub attachments: String,
     pub reflection: bool,
@@ -71,6 +73,8 @@ impl Suite {
             shards: parts.shards,
             replica: parts.replica,
             smtp: parts.smtp,
+            sms: parts.sms,
+            register: parts.register,
             attachments: parts.attachments,
             demo: parts.pages.demo,
             shutdown: CancellationToken::new(),

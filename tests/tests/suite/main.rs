@@ -54,4 +54,5 @@ mod store_conformance;
 mod tables;
 mod tenants;
 mod tokens;
+mod way_in;
 mod worklist;

@@ -156,6 +156,8 @@ async fn alone(suite: &TestSuite, services: &[&str], own: &Port, peers: &BTreeMa
         secret: suite.secret.clone(),
         shards: 4,
         smtp: String::new(),
+        sms: String::new(),
+        register: String::new(),
         attachments: format!("file:{}", suite.attachments.path().display()),
         reflection: false,
         replica: Some(services[0].to_owned()),

@@ -60,6 +60,9 @@ fn check_catalogue(scope: &Scope<'_>, found: &mut Found) {
 fn check_queue(scope: &Scope<'_>, found: &mut Found, path: &str, queue: &Queue) {
     scope.refers(found, format!("{path}.clinic"), Kind::Clinic, &queue.clinic);
     found.range(format!("{path}.offer_seconds"), queue.offer_seconds, 10, 600);
+    if let Some(most) = queue.max_waiting {
+        found.range(format!("{path}.max_waiting"), most, 1, 10_000);
+    }
 }
 
 fn check_worker(scope: &Scope<'_>, found: &mut Found, path: &str, worker: &Worker) {

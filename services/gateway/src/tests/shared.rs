@@ -66,6 +66,10 @@ async fn only_the_named_sites_frame_only_the_widget() {
     let policy = async |path: &str| page(&gateway, path).await.0.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
     assert!(policy("/w/door").await.ends_with(&format!("frame-ancestors {framer}")));
     assert!(policy("/").await.ends_with("frame-ancestors 'none'"));
+    // A conversation's page frames what is new in it, there as here.
+    assert!(policy("/c/1/news").await.ends_with("frame-ancestors 'self'"));
+    assert!(policy("/w/c/1/news").await.ends_with(&format!("frame-ancestors {framer} 'self'")));
+    assert!(policy("/staff/c/1/news").await.ends_with("frame-ancestors 'none'"));
 }
 
 /// A page's form token and the cookie that it was made for.

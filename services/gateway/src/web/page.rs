@@ -48,6 +48,16 @@ impl Page {
         token.map_err(|error| askama::Error::Custom(Box::new(error)))
     }
 
+    /// What tells this browser from others, for what is sealed for it alone.
+    pub fn browser(&self) -> &str {
+        &self.visit.form_key
+    }
+
+    /// Whether the browser has been here before, and keeps what it is given.
+    pub fn returning(&self) -> bool {
+        self.visit.returning
+    }
+
     /// Who wrote a message, in words.
     pub fn sender(&self, kind: SenderKind) -> Say {
         self.say(match kind {

@@ -9,12 +9,11 @@ use crate::Gateway;
 use crate::web::Problem;
 
 /// Nothing runs, shows or connects but what these pages bring themselves.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors ";
 /// Pages below here may be framed by the sites that the settings name.
 pub const WIDGET: &str = "/w/";
-/// The one page of ours that frames others of ours, and those: conversations side by side.
-const SIDE: &str = "/staff/side";
+/// Pages below here stand side by side in a frame of ours.
 const BESIDE: &str = "/staff/c/";
 
 /// `same-origin` and not `no-referrer`: with that one a browser posts forms with `Origin: null`.
@@ -33,12 +32,17 @@ pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next)
     let mut response = if probe || is_ours(&gateway, &request) { next.run(request).await } else { Problem::misdirected().into_response() };
     let headers = response.headers_mut();
     let framers = &gateway.settings().frame_ancestors;
-    let ancestors = match path.as_str() {
-        path if path.starts_with(WIDGET) && !framers.is_empty() => framers.join(" "),
-        path if path.starts_with(BESIDE) => "'self'".to_owned(),
-        SIDE => "'none'; frame-src 'self'".to_owned(),
-        _ => "'none'".to_owned(),
-    };
+    let mut ancestors: Vec<&str> = Vec::new();
+    if path.starts_with(WIDGET) {
+        ancestors.extend(framers.iter().map(String::as_str));
+    }
+    if is_news(&path) || path.starts_with(BESIDE) {
+        ancestors.push("'self'");
+    }
+    if ancestors.is_empty() {
+        ancestors.push("'none'");
+    }
+    let ancestors = ancestors.join(" ");
     // The settings were checked: without it nothing would be shown, rather than too much.
     let policy = HeaderValue::try_from(format!("{POLICY}{ancestors}")).unwrap_or(HeaderValue::from_static("default-src 'none'"));
     // What somebody sent along has a stricter one of its own.
@@ -52,6 +56,11 @@ pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next)
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// What a conversation's page has in a frame of its own while there is no script.
+fn is_news(path: &str) -> bool {
+    path.strip_prefix("/w").unwrap_or(path).strip_prefix("/c/").is_some_and(|rest| rest.ends_with("/news"))
 }
 
 /// Without a public address the pages are on loopback and answer to its names only: another site whose name leads here

@@ -24,6 +24,8 @@ pub struct Visit {
     pub query: String,
     /// What this browser's form tokens are made for.
     pub form_key: String,
+    /// Whether the browser brought that key along, so that it keeps what it is given.
+    pub returning: bool,
     /// The position of a change made moments ago.
     pub after: Option<String>,
     /// Where the browser is, for the services' limits; None: nobody can say.
@@ -50,6 +52,7 @@ pub async fn layer(State(gateway): State<Gateway>, mut request: Request, next: N
         path: request.uri().path().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
         form_key: form_key.clone(),
+        returning: known.is_some(),
         after: jar.read(headers, Cookie::After),
         address: address(gateway.settings().proxies, headers, peer),
     };

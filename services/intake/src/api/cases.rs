@@ -9,15 +9,16 @@ use proto::intake::{
     CloseCaseRequest, CloseCaseResponse, ExportCaseRequest, ExportCaseResponse, GetCaseRequest, GetCaseResponse, GetEntryPointRequest,
     GetEntryPointResponse, GetSummaryRequest, GetSummaryResponse, ListAuditRequest, ListAuditResponse, ListCasesRequest, ListCasesResponse,
     ListContactsRequest, ListContactsResponse, ListEntryPointsRequest, ListEntryPointsResponse, MarkDocumentedRequest,
-    MarkDocumentedResponse, OpenCaseRequest, OpenCaseResponse, RateCaseRequest, RateCaseResponse, ReopenCaseRequest, ReopenCaseResponse,
-    RequestVideoRequest, RequestVideoResponse, ResumeCaseRequest, ResumeCaseResponse, RevealIdentityRequest, RevealIdentityResponse,
-    SetCaseModeRequest, SetCaseModeResponse,
+    MarkDocumentedResponse, OfferReturnPhraseRequest, OfferReturnPhraseResponse, OpenCaseRequest, OpenCaseResponse, RateCaseRequest,
+    RateCaseResponse, ReopenCaseRequest, ReopenCaseResponse, RequestVideoRequest, RequestVideoResponse, ResumeCaseRequest,
+    ResumeCaseResponse, RevealIdentityRequest, RevealIdentityResponse, SetCaseModeRequest, SetCaseModeResponse,
 };
 use rpc::caller::reply;
 use rpc::{Answer, Caller, Whence, caller, status};
 use tonic::Request;
 
-use crate::app::{App, change, tokens};
+use crate::app::doors::Door;
+use crate::app::{App, change, ticket, tokens};
 use crate::domain::case::{By, Command};
 use crate::domain::terms::{Mode, Outcome, State};
 use crate::store::{self, cases};
@@ -28,6 +29,8 @@ pub struct Cases {
 
 /// Tries at a return phrase per minute, from one address and for one case: enough for typing errors, useless for guessing.
 const PHRASE_TRIES: u32 = 10;
+/// Words that one address may ask for per minute: a whole school behind one has room, and they cost nothing.
+const OFFERS: u32 = 60;
 /// Tries of all together per minute: many addresses guess no faster than this.
 const ALL_TRIES: u32 = 600;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -42,6 +45,11 @@ impl CaseService for Cases {
 
     async fn list_entry_points(&self, request: Request<ListEntryPointsRequest>) -> Answer<ListEntryPointsResponse> {
         super::entry_point::list(&self.app, &request.into_inner()).await.map(Into::into).map_err(status)
+    }
+
+    async fn offer_return_phrase(&self, request: Request<OfferReturnPhraseRequest>) -> Answer<OfferReturnPhraseResponse> {
+        let whence = rpc::whence(&request).map_err(status)?;
+        offer_phrase(&self.app, &whence, request.into_inner()).await.map(Into::into).map_err(status)
     }
 
     async fn open_case(&self, request: Request<OpenCaseRequest>) -> Answer<OpenCaseResponse> {
@@ -189,6 +197,22 @@ fn tries_left(allowed: Result<(), Duration>) -> Result<()> {
     allowed.map_err(|wait| {
         let message = format!("too many tries; wait {} seconds", wait.as_secs().max(1));
         Error::new(Code::ResourceExhausted, "TOO_MANY_TRIES", message)
+    })
+}
+
+/// Words for a case that does not exist yet. Without a row anywhere: whoever only looks at the page leaves nothing behind.
+async fn offer_phrase(app: &App, whence: &Whence, request: OfferReturnPhraseRequest) -> Result<OfferReturnPhraseResponse> {
+    let mut violations = Violations::default();
+    violations.text("entry_point_id", &request.entry_point_id, 64);
+    violations.done()?;
+    Door::find(app.node.region.get(), &request.entry_point_id)?;
+    tries_left(app.node.platform.ephemeral.allow(&format!("offer:{}", whence.key()), OFFERS, MINUTE).await)?;
+    let (secret, now) = (&app.node.platform.secret, app.node.now());
+    let (id, until) = (Id::new(now), now + ticket::LIFE);
+    Ok(OfferReturnPhraseResponse {
+        return_phrase: tokens::phrase(secret, id).0,
+        return_ticket: ticket::issue(secret, &request.entry_point_id, id, until)?,
+        expires_at: Some(proto::timestamp(until)),
     })
 }
 

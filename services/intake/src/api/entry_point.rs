@@ -1,6 +1,6 @@
 //! Doors, as visitors see them: one with all there is to say, and the list in which people look for theirs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -16,6 +16,7 @@ use screening::Category;
 use super::lists::{page_size, seal, unseal};
 use crate::app::doors::{Door, for_whom};
 use crate::app::openings::Opening;
+use crate::app::register::Listing;
 use crate::app::{App, safety};
 use crate::domain::{language, search};
 
@@ -41,6 +42,7 @@ pub async fn get(app: &App, request: &GetEntryPointRequest) -> Result<EntryPoint
         Opening::Open { closes_at } => (true, closes_at, None),
         Opening::Closed { opens_at } => (false, None, opens_at),
     };
+    let wait = app.waits.of(&entry_point.id).await;
     let clinic = organisation.clinic(&entry_point.clinic);
     let found_us = if entry_point.asks_found_us { organisation.found_us.as_slice() } else { &[] };
     let attachments = &organisation.attachments;
@@ -80,7 +82,7 @@ pub async fn get(app: &App, request: &GetEntryPointRequest) -> Result<EntryPoint
             .collect(),
         numbers: numbers(organisation.country, language),
         can_leave_message: true,
-        expected_wait: Some(app.waits.of(&entry_point.id).await),
+        expected_wait: Some(wait.expected),
         for_whom: entry_point.for_whom.iter().map(|one| for_whom(*one).into()).collect(),
         found_us: found_us
             .iter()
@@ -91,6 +93,7 @@ pub async fn get(app: &App, request: &GetEntryPointRequest) -> Result<EntryPoint
         max_attachment_bytes: if attachments.allowed { u64::from(attachments.max_mib) << 20 } else { 0 },
         reopen_days: entry_point.reopen_days,
         can_meet_by_video: !organisation.video_url.is_empty(),
+        full: open && wait.full,
     })
 }
 
@@ -139,6 +142,8 @@ struct Found {
     key: (String, String, String, String),
     organisation: usize,
     entry_point: usize,
+    /// Names by which it is shown; the clinic's own if empty.
+    listing: Listing,
 }
 
 pub async fn list(app: &App, request: &ListEntryPointsRequest) -> Result<ListEntryPointsResponse> {
@@ -150,7 +155,7 @@ pub async fn list(app: &App, request: &ListEntryPointsRequest) -> Result<ListEnt
     violations.done()?;
     let language = language::named(&request.language)?;
     let region = app.node.region.get();
-    let mut found = find(&region, request, language);
+    let mut found = find(&region, app.register.listings(&region), request, language);
     found.sort_by(|a, b| a.key.cmp(&b.key));
     let after = unseal(app, &request.page_token)?;
     // The last id of the page before: a door that came or went meanwhile moves no other one.
@@ -168,33 +173,44 @@ pub async fn list(app: &App, request: &ListEntryPointsRequest) -> Result<ListEnt
     Ok(ListEntryPointsResponse { entry_points: shown.into_iter().collect::<Result<_>>()?, next_page_token })
 }
 
-/// Listed doors that hold every word of the query in their place, clinic, organisation or name, in any language.
-fn find(region: &Region, request: &ListEntryPointsRequest, language: Option<Language>) -> Vec<Found> {
+/// Listed doors that hold every word of the query in their place, clinic, organisation or name, in any language. A door is found once,
+/// whatever the register says, and a practice door never.
+fn find(region: &Region, listings: Vec<Listing>, request: &ListEntryPointsRequest, language: Option<Language>) -> Vec<Found> {
     let words = search::words(&request.query);
-    let mut all = Vec::new();
+    let mut doors = HashMap::new();
     for (i, organisation) in region.organisations.iter().enumerate() {
-        if !request.organisation_id.is_empty() && organisation.id != request.organisation_id {
-            continue;
-        }
-        for (j, door) in organisation.entry_points.iter().enumerate().filter(|(_, door)| door.listed && !door.practice) {
-            let (clinic, place) = organisation.clinic(&door.clinic).map_or(("", ""), |clinic| (&clinic.name, &clinic.place));
-            let texts = [clinic, place, organisation.name.as_str()].into_iter().chain(door.name.values().map(String::as_str));
-            if !search::holds(texts, &words) {
-                continue;
-            }
-            let name = organisation.text(&door.name, language.unwrap_or_else(|| organisation.default_language()));
-            let key = (search::fold(place), search::fold(clinic), search::fold(name), door.id.clone());
-            all.push(Found { key, organisation: i, entry_point: j });
+        if request.organisation_id.is_empty() || organisation.id == request.organisation_id {
+            doors.extend(organisation.entry_points.iter().enumerate().map(|(j, door)| (door.id.as_str(), (i, organisation, j, door))));
         }
     }
+    let mut all = Vec::new();
+    for listing in listings {
+        let Some((i, organisation, j, door)) = doors.remove(listing.entry_point.as_str()).filter(|(.., door)| !door.practice) else {
+            continue;
+        };
+        let own = organisation.clinic(&door.clinic);
+        let clinic = first(&listing.clinic, own.map(|clinic| &clinic.name));
+        let place = first(&listing.place, own.map(|clinic| &clinic.place));
+        let texts = [clinic.as_str(), place.as_str(), organisation.name.as_str()].into_iter().chain(door.name.values().map(String::as_str));
+        if !search::holds(texts.chain(listing.also.iter().map(String::as_str)), &words) {
+            continue;
+        }
+        let name = organisation.text(&door.name, language.unwrap_or_else(|| organisation.default_language()));
+        let key = (search::fold(&place), search::fold(&clinic), search::fold(name), door.id.clone());
+        all.push(Found { key, organisation: i, entry_point: j, listing: Listing { clinic, place, ..listing } });
+    }
     all
+}
+
+/// What the register says, else what the description does.
+fn first(listed: &str, described: Option<&String>) -> String {
+    if listed.is_empty() { described.cloned().unwrap_or_default() } else { listed.to_owned() }
 }
 
 async fn summary(app: &App, region: Arc<Region>, found: &Found, language: Option<Language>) -> Result<EntryPointSummary> {
     let door = Door::in_region(region, found.organisation, found.entry_point);
     let (organisation, entry_point) = (door.organisation()?, door.entry_point()?);
     let language = language.unwrap_or_else(|| organisation.default_language());
-    let clinic = organisation.clinic(&entry_point.clinic);
     // A list does without the hours while scheduling is away.
     let (open, next_opening_at) = match door.opening(app, app.node.now()).await {
         Ok(Opening::Open { .. }) => (Some(true), None),
@@ -207,8 +223,8 @@ async fn summary(app: &App, region: Arc<Region>, found: &Found, language: Option
         organisation_id: organisation.id.clone(),
         organisation_name: organisation.name.clone(),
         clinic_id: entry_point.clinic.clone(),
-        clinic_name: clinic.map(|clinic| clinic.name.clone()).unwrap_or_default(),
-        place: clinic.map(|clinic| clinic.place.clone()).unwrap_or_default(),
+        clinic_name: found.listing.clinic.clone(),
+        place: found.listing.place.clone(),
         address: address(&entry_point.id),
         channels: channels(&entry_point.channels),
         languages: organisation.languages_at(entry_point).iter().map(|language| language.code().to_owned()).collect(),

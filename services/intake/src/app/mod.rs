@@ -15,11 +15,13 @@ pub mod openings;
 pub mod post;
 pub mod rate;
 pub mod refer;
+pub mod register;
 pub mod retention;
 pub mod safety;
 pub mod sessions;
 pub mod sign_in;
 pub mod summary;
+pub mod ticket;
 pub mod tokens;
 pub mod video;
 pub mod waits;
@@ -37,6 +39,7 @@ pub struct App {
     pub authenticator: Authenticator,
     pub openings: Arc<openings::Openings>,
     pub waits: Arc<waits::Waits>,
+    pub register: Arc<dyn register::Register>,
     pub files: attachments::Files,
     pub hub: hub::Hub,
     pub alerts: alerts::Alerts,
@@ -47,9 +50,10 @@ impl App {
         let authenticator = node.platform.peers.authenticator();
         let openings = Arc::new(openings::Openings::new(&node)?);
         let waits = Arc::new(waits::Waits::new(&node)?);
+        let register = register::start(&node)?;
         let files = attachments::Files::start(&node)?;
         let hub = hub::Hub::start(&node);
         let alerts = alerts::Alerts::new(&node)?;
-        Ok(Self { node, authenticator, openings, waits, files, hub, alerts })
+        Ok(Self { node, authenticator, openings, waits, register, files, hub, alerts })
     }
 }

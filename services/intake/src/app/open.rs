@@ -15,7 +15,7 @@ use crate::app::doors::Door;
 use crate::app::lines::{self, Line};
 use crate::app::openings::Opening;
 use crate::app::post::MAX_TEXT;
-use crate::app::{App, doors, live, safety, tokens};
+use crate::app::{App, doors, live, safety, ticket, tokens};
 use crate::domain::case::Life;
 use crate::domain::people;
 use crate::domain::terms::{self, Mode, State};
@@ -26,6 +26,8 @@ use crate::store::messages::{self, Sender};
 const MAX_ANSWERS: usize = 100;
 const MAX_NAME: usize = 200;
 const MAX_REF: usize = 128;
+/// Characters of a ticket; ours are shorter.
+const MAX_TICKET: usize = 1024;
 
 /// A request whose fields make sense.
 struct Wanted {
@@ -56,6 +58,9 @@ fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted> {
     }
     violations.optional_text("external_ref", &request.external_ref, MAX_REF);
     violations.optional_text("found_us_id", &request.found_us_id, 64);
+    violations.optional_text("return_ticket", &request.return_ticket, MAX_TICKET);
+    let theirs = caller.role() == Role::Anonymous;
+    violations.check(theirs || request.return_ticket.is_empty(), "return_ticket", "is for visitors who open their case themselves");
     violations.check(request.answers.len() <= MAX_ANSWERS, "answers", "are too many");
     let visitor = request.visitor.clone().unwrap_or_default();
     violations.optional_text("visitor.display_name", &visitor.display_name, MAX_NAME);
@@ -142,7 +147,7 @@ fn fit(wanted: &Wanted, door: &Door, caller: &Caller) -> Result<Language> {
 impl App {
     pub async fn open(&self, caller: Caller, request: OpenCaseRequest) -> Result<(OpenCaseResponse, Receipt)> {
         let once = caller.once(&request.request_id, &request)?;
-        let wanted = parse(request, &caller)?;
+        let mut wanted = parse(request, &caller)?;
         let door = Door::find(self.node.region.get(), &wanted.request.entry_point_id)?;
         // Whoever opens it, the case is the door's organisation's.
         let organisation = door.organisation()?.id.clone();
@@ -166,9 +171,25 @@ impl App {
             (Err(error), true) => return Err(error.clone()),
         };
         let found = safety::screen(&wanted.request.text);
-        let draft = Arc::new(draft(&wanted, &door, &caller, language, &found, now)?);
+        // Routing is asked only where there is a limit. While it is away nobody is turned back, and danger never is.
+        let limited = door.organisation()?.queue(&door.entry_point()?.queue).is_some_and(|queue| queue.max_waiting.is_some());
+        if limited && visitor_opens && opens_at.is_none() && wanted.mode == Mode::Live && found.is_empty() {
+            let full = self.waits.ask(&wanted.request.entry_point_id).await.full;
+            if full && !wanted.request.leave_message {
+                return Err(Error::precondition("QUEUE_FULL", "no more can wait here now; set leave_message to leave a message"));
+            }
+            if full {
+                // Nobody waits at a screen for what is only left.
+                wanted.mode = Mode::Asynchronous;
+            }
+        }
+        let id = match wanted.request.return_ticket.as_str() {
+            "" => Id::new(now),
+            given => ticket::redeem(&self.node.platform.secret, &wanted.request.entry_point_id, given, now)?,
+        };
+        let draft = Arc::new(draft(id, &wanted, &door, &caller, language, &found, now)?);
         let wanted = Arc::new(wanted);
-        let (id, app, asker) = (draft.id, self.clone(), caller.clone());
+        let (app, asker) = (self.clone(), caller.clone());
         let work = (draft.clone(), wanted.clone(), found.clone());
         let (case, receipt) = self
             .node
@@ -224,13 +245,13 @@ impl App {
 }
 
 /// The case as it will be stored.
-fn draft(wanted: &Wanted, door: &Door, caller: &Caller, language: Language, found: &[Category], now: Time) -> Result<Stored> {
+fn draft(id: Id, wanted: &Wanted, door: &Door, caller: &Caller, language: Language, found: &[Category], now: Time) -> Result<Stored> {
     let (organisation, entry_point) = (door.organisation()?, door.entry_point()?);
     let mut red_flags = Vec::new();
     safety::add(&mut red_flags, found);
     let worker = if caller.role().is_staff() { caller.principal.id.clone() } else { String::new() };
     Ok(Stored {
-        id: Id::new(now),
+        id,
         organisation: organisation.id.clone(),
         clinic: entry_point.clinic.clone(),
         entry_point: entry_point.id.clone(),
@@ -297,7 +318,9 @@ async fn write(
     let secret = &app.node.platform.secret;
     let anonymous = caller.role() == Role::Anonymous;
     case.last_seq = i64::from(!wanted.request.text.is_empty());
-    cases::insert(unit, case, anonymous.then(|| tokens::phrase(secret, case.id).1)).await?;
+    cases::insert(unit, case, anonymous.then(|| tokens::phrase(secret, case.id).1))
+        .await
+        .map_err(|error| if store::is_unique(&error, "case") { ticket::used() } else { error })?;
     let scope = case.scope();
     let age = people::age(case.person.birth_year, unit.now);
     let event = CaseOpened {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kernel::error::Violations;
-use kernel::{Id, Language, Result};
+use kernel::{Error, Id, Language, Result};
 use log::Unit;
 use log::unit::Once;
 use proto::notifications::{SetContactRequest, SetContactResponse};
@@ -13,7 +13,8 @@ use tonic::{Request, Response};
 
 use crate::SERVICE;
 use crate::app::away;
-use crate::store::contacts;
+use crate::app::sender::Open;
+use crate::store::contacts::{self, Address, Contact};
 
 /// Longest address that mail can reach (RFC 5321).
 const MAX_EMAIL: usize = 254;
@@ -22,15 +23,15 @@ struct Job {
     caller: Caller,
     once: Once,
     case: Id,
-    /// Empty: taken back.
-    email: String,
+    /// None: taken back.
+    address: Option<Address>,
     /// None: the case's own.
     language: Option<Language>,
-    /// For one mail only.
-    for_one_mail: bool,
+    /// For one message only.
+    for_one: bool,
 }
 
-pub async fn set(node: &Node, request: Request<SetContactRequest>) -> Result<Response<SetContactResponse>> {
+pub async fn set(node: &Node, open: Open, request: Request<SetContactRequest>) -> Result<Response<SetContactResponse>> {
     let caller = rpc::caller(&request)?;
     let request = request.into_inner();
     let once = caller.once(&request.request_id, &request)?;
@@ -40,11 +41,22 @@ pub async fn set(node: &Node, request: Request<SetContactRequest>) -> Result<Res
         found.optional_text("email", &request.email, MAX_EMAIL);
         found.check(request.email.parse::<lettre::Address>().is_ok(), "email", "is no e-mail address such as name@example.org");
     }
+    let phone = !request.phone.is_empty();
+    found.check(!phone || is_number(&request.phone), "phone", "is no telephone number such as +46701234567");
+    found.check(!phone || request.email.is_empty(), "phone", "takes the place of an e-mail address; give one of them");
     let language = Language::from_code(&request.language);
     found.check(language.is_some() || request.language.is_empty(), "language", "must be sv, nb, nn or en");
     found.done()?;
+    if phone && !open.sms {
+        return Err(Error::precondition("NO_SMS", "this installation sends no text messages (the setting sms)"));
+    }
+    let address = match (request.email.as_str(), request.phone.as_str()) {
+        ("", "") => None,
+        (email, "") => Some(Address::Email(email.to_owned())),
+        (_, phone) => Some(Address::Phone(phone.to_owned())),
+    };
     let origin = caller.origin();
-    let job = Arc::new(Job { caller, once, case, email: request.email, language, for_one_mail: request.once });
+    let job = Arc::new(Job { caller, once, case, address, language, for_one: request.once });
     let (answer, receipt) = node
         .commit(case, origin, move |unit| {
             let job = job.clone();
@@ -54,6 +66,13 @@ pub async fn set(node: &Node, request: Request<SetContactRequest>) -> Result<Res
     Ok(rpc::caller::reply(SERVICE, answer, &receipt))
 }
 
+/// E.164: a plus sign and at most 15 digits, the first of them no zero.
+fn is_number(phone: &str) -> bool {
+    phone.strip_prefix('+').is_some_and(|digits| {
+        (8..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
 impl Job {
     async fn run(&self, unit: &mut Unit<'_>) -> Result<SetContactResponse> {
         if let Some(answer) = unit.earlier_answer(&self.once).await? {
@@ -61,12 +80,16 @@ impl Job {
         }
         let facts = case_facts::lock(unit, self.case).await?;
         self.caller.check("case", &facts.resource())?;
-        if self.email.is_empty() {
-            contacts::delete(unit.tx, self.case).await?;
-            away::cancel_mails(unit, self.case).await?;
-        } else {
-            let language = self.language.or_else(|| Language::from_code(&facts.language)).unwrap_or(Language::English);
-            contacts::put(unit.tx, &facts.organisation, self.case, &self.email, language, self.for_one_mail).await?;
+        match &self.address {
+            None => {
+                contacts::delete(unit.tx, self.case).await?;
+                away::cancel_mails(unit, self.case).await?;
+            }
+            Some(address) => {
+                let language = self.language.or_else(|| Language::from_code(&facts.language)).unwrap_or(Language::English);
+                let contact = Contact { address: address.clone(), language };
+                contacts::put(unit.tx, &facts.organisation, self.case, &contact, self.for_one).await?;
+            }
         }
         unit.audit(self.case, &facts.scope());
         let answer = SetContactResponse {};

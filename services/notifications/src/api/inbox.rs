@@ -93,6 +93,7 @@ fn to_wire(from: &Notification) -> wire::Notification {
     let channel = match from.channel {
         Channel::InApp => wire::DeliveryChannel::InApp,
         Channel::Email => wire::DeliveryChannel::Email,
+        Channel::Sms => wire::DeliveryChannel::Sms,
     };
     wire::Notification {
         notification_id: from.delivery.id.to_string(),

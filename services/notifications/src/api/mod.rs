@@ -9,15 +9,19 @@ use rpc::{Answer, status};
 use runtime::Node;
 use tonic::Request;
 
+use crate::app::sender::Open;
+
 /// Answers notifications' RPCs.
 pub struct Api {
     pub node: Node,
+    /// By which ways messages can leave.
+    pub open: Open,
 }
 
 #[tonic::async_trait]
 impl NotificationService for Api {
     async fn set_contact(&self, request: Request<wire::SetContactRequest>) -> Answer<wire::SetContactResponse> {
-        contact::set(&self.node, request).await.map_err(status)
+        contact::set(&self.node, self.open, request).await.map_err(status)
     }
 
     async fn list_notifications(&self, request: Request<wire::ListNotificationsRequest>) -> Answer<wire::ListNotificationsResponse> {

@@ -8,19 +8,22 @@ use region::Region;
 use runtime::case_facts::Facts;
 
 use super::deliver;
+use super::sender::Open;
 use crate::domain::delivery::{Delivery, State};
 use crate::store::contacts;
 use crate::store::notifications::{self, Channel, Notification, RecipientKind};
 
 /// An answer waits for a visitor who has no screen open. One notification per absence, however many answers.
-pub async fn answer_waits(unit: &mut Unit<'_>, region: &Region, facts: &Facts, email: bool) -> Result<()> {
+pub async fn answer_waits(unit: &mut Unit<'_>, region: &Region, facts: &Facts, open: Open) -> Result<()> {
     if contacts::go_away(unit.tx, &facts.organisation, facts.case).await? {
         in_app(unit, facts.case, &facts.scope(), RecipientKind::Visitor, &facts.visitor, "answer_waits").await?;
     }
     // A contact may have come since the first answer of this absence.
-    if contacts::has_mail(unit.tx, facts.case).await? || contacts::get(unit.tx, facts.case).await?.is_none() {
+    if contacts::has_mail(unit.tx, facts.case).await? {
         return Ok(());
     }
+    let Some(contact) = contacts::get(unit.tx, facts.case).await? else { return Ok(()) };
+    let channel = contact.address.channel();
     let seconds = region.entry_point(&facts.entry_point).map_or(0, |(_, entry_point)| entry_point.away_seconds);
     let due_at = unit.now + Duration::from_secs(u64::from(seconds));
     let mut mail = Notification {
@@ -30,17 +33,17 @@ pub async fn answer_waits(unit: &mut Unit<'_>, region: &Region, facts: &Facts, e
         recipient_kind: RecipientKind::Visitor,
         recipient: facts.visitor.clone(),
         kind: "answer_waits".to_owned(),
-        channel: Channel::Email,
+        channel,
         created_at: unit.now,
         next_try_at: Some(due_at),
         seen_at: None,
     };
     notifications::insert(unit.tx, &mail).await?;
     contacts::set_mail(unit.tx, facts.case, mail.delivery.id).await?;
-    if email {
+    if open.by(channel) {
         unit.set_timer(deliver::TIMER, mail.delivery.id, due_at).await
     } else {
-        tracing::warn!(notification = %mail.delivery.id, "an e-mail failed: no mail server is set (smtp)");
+        tracing::warn!(notification = %mail.delivery.id, channel = channel.code(), "a message failed: there is no way for it (smtp, sms)");
         deliver::end(unit, &mut mail, State::Failed).await
     }
 }

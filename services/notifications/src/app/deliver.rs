@@ -1,4 +1,4 @@
-//! The life of an e-mail in the database: its timer, its tries, its end. No network here: a try is handed to the sender once
+//! The life of an e-mail or a text message in the database: its timer, its tries, its end. No network here: a try is handed to the sender once
 //! the transaction that says so is committed.
 //!
 //! A mail is sent twice only if the process dies, or loses its database for longer than the lease, between the mail
@@ -31,7 +31,7 @@ impl Fire for Deliveries {
             }
             let Some(mut mail) = notifications::lock(unit.tx, key).await? else { return Ok(()) };
             let address = contacts::get(unit.tx, mail.case).await?.is_some();
-            let around = Around { address, server: self.outbox.is_open(), busy: self.outbox.is_busy_with(key) };
+            let around = Around { address, server: self.outbox.open().by(mail.channel), busy: self.outbox.is_busy_with(key) };
             match due(&mail.delivery, around, unit.now) {
                 Due::Nothing => Ok(()),
                 Due::Wait(until) => look_again(unit, &mut mail, until).await,
@@ -64,7 +64,8 @@ pub async fn claim(unit: &mut Unit<'_>, job: &Job) -> Result<Option<Claim>> {
         return Ok(None);
     }
     let contact = contacts::get(unit.tx, mail.case).await?;
-    let Some(contact) = contact.filter(|_| mail.delivery.wanted) else {
+    // An address that has changed its kind meanwhile waits for the next answer.
+    let Some(contact) = contact.filter(|contact| mail.delivery.wanted && contact.address.channel() == mail.channel) else {
         end(unit, &mut mail, State::Cancelled).await?;
         return Ok(None);
     };
@@ -78,11 +79,7 @@ pub async fn report(unit: &mut Unit<'_>, job: &Job, outcome: Outcome) -> Result<
     let Some(mut mail) = notifications::lock(unit.tx, job.id).await? else { return Ok(()) };
     match after(&mail.delivery, job.tries, outcome, unit.now) {
         After::Nothing => Ok(()),
-        After::End(state) => {
-            // Whether it reached anybody or not: there is no second mail.
-            contacts::delete_used(unit.tx, mail.case).await?;
-            end(unit, &mut mail, state).await
-        }
+        After::End(state) => end(unit, &mut mail, state).await,
         After::Retry(at) => {
             mail.delivery.state = State::Pending;
             look_again(unit, &mut mail, at).await
@@ -100,6 +97,10 @@ async fn look_again(unit: &mut Unit<'_>, mail: &mut Notification, at: Time) -> R
 pub async fn end(unit: &mut Unit<'_>, mail: &mut Notification, state: State) -> Result<()> {
     mail.delivery.state = state;
     notifications::set_delivery(unit.tx, &mail.delivery, None).await?;
+    if state != State::Cancelled {
+        // Whether it reached anybody or not: there is no second one.
+        contacts::delete_used(unit.tx, mail.case).await?;
+    }
     tell(unit, mail)
 }
 

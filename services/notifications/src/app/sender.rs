@@ -1,4 +1,4 @@
-//! Hands mails to the mail server, outside every transaction, and commits how it went.
+//! Hands e-mails to the mail server and text messages to their provider, outside every transaction, and commits how it went.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,11 @@ use log::Origin;
 use runtime::Node;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{deliver, mail};
+use super::{deliver, mail, sms};
 use crate::domain::delivery::Outcome;
+use crate::domain::texts;
+use crate::store::contacts::Address;
+use crate::store::notifications::Channel;
 
 /// One step of a conversation with the mail server takes at most this long, all of it `WHOLE`; both are well within the lease.
 const STEP: Duration = Duration::from_secs(20);
@@ -38,8 +41,33 @@ pub struct Job {
 #[derive(Clone)]
 pub struct Outbox(Arc<Inner>);
 
+/// By which ways messages can leave at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    pub mail: bool,
+    pub sms: bool,
+}
+
+impl Open {
+    pub const fn by(self, channel: Channel) -> bool {
+        match channel {
+            Channel::InApp => true,
+            Channel::Email => self.mail,
+            Channel::Sms => self.sms,
+        }
+    }
+}
+
+/// The ways themselves.
+#[derive(Clone)]
+struct Ways {
+    mail: Option<Transport>,
+    sms: Option<sms::Provider>,
+}
+
 struct Inner {
-    /// None: there is no mail server.
+    open: Open,
+    /// None: nothing can leave.
     queue: Option<mpsc::Sender<Job>>,
     /// Deliveries that this process is busy with, and their try: a lease must not run out under its hands, as it would when
     /// a simulated clock leaps.
@@ -47,9 +75,8 @@ struct Inner {
 }
 
 impl Outbox {
-    /// Whether mails can be sent at all.
-    pub fn is_open(&self) -> bool {
-        self.0.queue.is_some()
+    pub fn open(&self) -> Open {
+        self.0.open
     }
 
     pub fn is_busy_with(&self, id: Id) -> bool {
@@ -61,7 +88,7 @@ impl Outbox {
         let Some(queue) = &self.0.queue else { return };
         self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id, job.tries);
         if queue.try_send(job.clone()).is_err() {
-            tracing::warn!(notification = %job.id, "too many e-mails wait, or the service is stopping; this one is tried again later");
+            tracing::warn!(notification = %job.id, "too many messages wait, or the service is stopping; this one is tried again later");
             self.done(&job);
         }
     }
@@ -77,14 +104,18 @@ impl Outbox {
 
 /// Starts the sender of this process.
 pub fn start(node: &Node) -> Result<Outbox> {
-    let url = &node.platform.smtp;
-    if url.is_empty() {
-        return Ok(Outbox(Arc::new(Inner { queue: None, busy: Mutex::default() })));
+    let set = |url: &str| (!url.is_empty()).then(|| url.to_owned());
+    let ways = Ways {
+        mail: set(&node.platform.smtp).map(|url| transport(&url)).transpose()?,
+        sms: set(&node.platform.sms).map(|url| sms::Provider::new(&url)).transpose()?,
+    };
+    let open = Open { mail: ways.mail.is_some(), sms: ways.sms.is_some() };
+    if open == Open::default() {
+        return Ok(Outbox(Arc::new(Inner { open, queue: None, busy: Mutex::default() })));
     }
-    let transport = transport(url)?;
     let (queue, jobs) = mpsc::channel(WAITING);
-    let outbox = Outbox(Arc::new(Inner { queue: Some(queue), busy: Mutex::default() }));
-    node.platform.tasks.spawn(run(node.clone(), transport, outbox.clone(), jobs));
+    let outbox = Outbox(Arc::new(Inner { open, queue: Some(queue), busy: Mutex::default() }));
+    node.platform.tasks.spawn(run(node.clone(), ways, outbox.clone(), jobs));
     Ok(outbox)
 }
 
@@ -111,7 +142,7 @@ fn is_loopback(rest: &str) -> bool {
     host.starts_with("[::1]") || host.split(':').next().is_some_and(|host| host == "localhost" || host.starts_with("127."))
 }
 
-async fn run(node: Node, transport: Transport, outbox: Outbox, mut jobs: mpsc::Receiver<Job>) {
+async fn run(node: Node, ways: Ways, outbox: Outbox, mut jobs: mpsc::Receiver<Job>) {
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let shutdown = node.platform.shutdown.clone();
     loop {
@@ -122,10 +153,10 @@ async fn run(node: Node, transport: Transport, outbox: Outbox, mut jobs: mpsc::R
             () = shutdown.cancelled() => return,
         };
         let Some((permit, job)) = next else { return };
-        let (node, transport, outbox) = (node.clone(), transport.clone(), outbox.clone());
+        let (node, ways, outbox) = (node.clone(), ways.clone(), outbox.clone());
         node.platform.tasks.clone().spawn(async move {
-            if let Err(error) = attempt(&node, &transport, &job).await {
-                tracing::warn!(notification = %job.id, tries = job.tries, %error, "a try of an e-mail was given up; its lease will bring it back");
+            if let Err(error) = attempt(&node, &ways, &job).await {
+                tracing::warn!(notification = %job.id, tries = job.tries, %error, "a try of a message was given up; its lease will bring it back");
             }
             outbox.done(&job);
             drop(permit);
@@ -134,7 +165,7 @@ async fn run(node: Node, transport: Transport, outbox: Outbox, mut jobs: mpsc::R
 }
 
 /// Makes one try, from its claim to its outcome.
-async fn attempt(node: &Node, transport: &Transport, job: &Job) -> Result<()> {
+async fn attempt(node: &Node, ways: &Ways, job: &Job) -> Result<()> {
     let origin = || Origin::system("delivery").of(&job.organisation);
     let claiming = job.clone();
     let claim = node.commit(job.id, origin(), move |unit| {
@@ -145,9 +176,17 @@ async fn attempt(node: &Node, transport: &Transport, job: &Job) -> Result<()> {
     let Some(claim) = claimed else { return Ok(()) };
     let region = node.region.get();
     let settings = region.organisation(&claim.organisation).map(|organisation| organisation.mail.clone()).unwrap_or_default();
-    let outcome = match mail::message(job.id, &settings, &claim.contact, node.now()) {
-        Ok(message) => send(transport, message, job).await,
-        Err(_) => Outcome::Refused,
+    let language = claim.contact.language;
+    let outcome = match (&claim.contact.address, &ways.mail, &ways.sms) {
+        (Address::Email(email), Some(transport), _) => match mail::message(job.id, &settings, (email, language), node.now()) {
+            Ok(message) => send(transport, message, job).await,
+            Err(_) => Outcome::Refused,
+        },
+        (Address::Phone(phone), _, Some(provider)) => {
+            text(provider, phone, &texts::answer_waits_short(language, &settings.public_url), job).await
+        }
+        // Another process, with other settings, has begun this.
+        _ => Outcome::Refused,
     };
     loop {
         // From an accepted mail to this commit is the one gap through which a mail can go out twice.
@@ -180,6 +219,16 @@ async fn send(transport: &Transport, message: Message, job: &Job) -> Outcome {
     }
     tracing::warn!(notification = %job.id, tries = job.tries, code, timeout = error.is_timeout(), tls = error.is_tls(), "an e-mail was not taken; it is tried again");
     Outcome::Later
+}
+
+/// Talks to the provider of text messages.
+async fn text(provider: &sms::Provider, phone: &str, text: &str, job: &Job) -> Outcome {
+    let outcome = tokio::time::timeout(WHOLE, provider.send(job.id, phone, text)).await.unwrap_or(Outcome::Later);
+    if outcome != Outcome::Accepted {
+        let again = outcome == Outcome::Later;
+        tracing::warn!(notification = %job.id, tries = job.tries, again, "a text message was not taken");
+    }
+    outcome
 }
 
 #[cfg(test)]

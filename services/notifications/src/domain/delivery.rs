@@ -1,4 +1,4 @@
-//! The life of one e-mail: pending, sending, and an end.
+//! The life of one e-mail or text message: pending, sending, and an end.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What a mail says: that something waits, and where. No name, no clinic, no speciality, nothing of the conversation:
-//! whoever else reads the mailbox learns nothing. So the texts take nothing but a link.
+//! What a mail or a text message says: that something waits, and where. No name, no clinic, no speciality, nothing of the conversation:
+//! whoever else reads the mailbox or sees the telephone learns nothing. So the texts take nothing but a link.
 
 use kernel::Language;
 
@@ -56,6 +56,20 @@ pub fn answer_waits(language: Language, public_url: &str) -> Text {
     Text { subject, body: format!("{hello}\n\n{waits} {place}\n\n{end}\n") }
 }
 
+/// The same in one text message, which others may see on a locked screen.
+pub fn answer_waits_short(language: Language, public_url: &str) -> String {
+    let (waits, there) = match language {
+        Language::Swedish => ("Ett meddelande väntar på dig", "på sidan där du skrev."),
+        Language::Bokmal => ("En melding venter på deg", "på siden der du skrev."),
+        Language::Nynorsk => ("Ei melding ventar på deg", "på sida der du skreiv."),
+        Language::English => ("A message is waiting for you", "on the page where you wrote."),
+    };
+    match public_url.trim_end_matches('/') {
+        "" => format!("{waits} {there}"),
+        url => format!("{waits}: {url}{RETURN_PATH}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +83,9 @@ mod tests {
             let with = answer_waits(*language, "https://example.org/");
             assert!(with.body.lines().any(|line| line == "https://example.org/r"), "{}", with.body);
             assert!(!answer_waits(*language, "").body.contains("http"));
+            let short = answer_waits_short(*language, "https://example.org/");
+            assert!(short.ends_with(": https://example.org/r") && short.chars().count() <= 160, "{short}");
+            assert!(!answer_waits_short(*language, "").contains("http"));
         }
     }
 }

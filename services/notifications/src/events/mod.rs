@@ -13,6 +13,7 @@ use proto::{Event, intake, routing};
 use runtime::{RegionStore, case_facts};
 
 use crate::app::away;
+use crate::app::sender::Open;
 use crate::store::notifications::RecipientKind;
 
 fn broken(error: impl std::fmt::Display) -> Error {
@@ -27,8 +28,8 @@ fn is_history(event: &Envelope, first_start: Time) -> bool {
 /// Intake's events.
 pub struct Intake {
     pub region: RegionStore,
-    /// Whether there is a mail server.
-    pub email: bool,
+    /// By which ways messages can leave.
+    pub open: Open,
     pub first_start: Time,
 }
 
@@ -75,7 +76,7 @@ impl Intake {
             SenderKind::Worker if posted.visitor_away => match case_facts::lock(unit, case).await {
                 // An erased case has no visitor any more.
                 Ok(facts) if facts.visitor.is_empty() => Ok(()),
-                Ok(facts) => away::answer_waits(unit, &self.region.get(), &facts, self.email).await,
+                Ok(facts) => away::answer_waits(unit, &self.region.get(), &facts, self.open).await,
                 // Unknown cases have nobody to tell: theirs is a tombstone that came late.
                 Err(error) if error.code == Code::NotFound => Ok(()),
                 Err(error) => Err(error),

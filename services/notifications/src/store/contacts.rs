@@ -3,29 +3,57 @@
 use kernel::{Id, Language, Result};
 use store::{Tx, args};
 
+use super::notifications::Channel;
+
+/// Where a visitor wants to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Email(String),
+    /// `+46701234567`. For one message.
+    Phone(String),
+}
+
+impl Address {
+    pub const fn channel(&self) -> Channel {
+        match self {
+            Self::Email(_) => Channel::Email,
+            Self::Phone(_) => Channel::Sms,
+        }
+    }
+}
+
 /// Where and in which language a visitor wants to be told.
 pub struct Contact {
-    pub email: String,
+    pub address: Address,
     pub language: Language,
 }
 
 pub async fn get(tx: &mut Tx, case: Id) -> Result<Option<Contact>> {
-    let row = tx.row("SELECT email, language FROM contact WHERE case_id = $1", args![case]).await?;
-    row.map(|row| Ok(Contact { email: row.text(0)?, language: Language::from_code(&row.text(1)?).unwrap_or(Language::English) }))
-        .transpose()
+    let row = tx.row("SELECT email, language, phone FROM contact WHERE case_id = $1", args![case]).await?;
+    row.map(|row| {
+        let (email, phone) = (row.text(0)?, row.text(2)?);
+        let address = if phone.is_empty() { Address::Email(email) } else { Address::Phone(phone) };
+        Ok(Contact { address, language: Language::from_code(&row.text(1)?).unwrap_or(Language::English) })
+    })
+    .transpose()
 }
 
-pub async fn put(tx: &mut Tx, organisation: &str, case: Id, email: &str, language: Language, once: bool) -> Result<()> {
+/// Keeps `contact`, in place of an earlier one; `once`: for one message only, as a telephone number always is.
+pub async fn put(tx: &mut Tx, organisation: &str, case: Id, contact: &Contact, once: bool) -> Result<()> {
+    let (email, phone, once) = match &contact.address {
+        Address::Email(email) => (email.as_str(), "", once),
+        Address::Phone(phone) => ("", phone.as_str(), true),
+    };
     tx.exec(
-        "INSERT INTO contact (case_id, email, language, once, organisation) VALUES ($1,$2,$3,$4,$5) \
-         ON CONFLICT (case_id) DO UPDATE SET email = excluded.email, language = excluded.language, once = excluded.once",
-        args![case, email, language.code(), once, organisation],
+        "INSERT INTO contact (case_id, email, phone, language, once, organisation) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT (case_id) \
+         DO UPDATE SET email = excluded.email, phone = excluded.phone, language = excluded.language, once = excluded.once",
+        args![case, email, phone, contact.language.code(), once, organisation],
     )
     .await?;
     Ok(())
 }
 
-/// Forgets an address that was for one mail, now that this one has had its end.
+/// Forgets an address that was for one message, now that this one has had its end.
 pub async fn delete_used(tx: &mut Tx, case: Id) -> Result<()> {
     tx.exec("DELETE FROM contact WHERE case_id = $1 AND once", args![case]).await?;
     Ok(())

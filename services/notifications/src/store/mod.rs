@@ -7,7 +7,7 @@ use kernel::{Error, Result, Time};
 use store::{Db, Migration, Tables, args};
 
 pub const TABLES: Tables =
-    Tables { steps: &[runtime::case_facts::MIGRATION, NOTIFICATIONS, ORGANISATIONS, ONCE], shared: &[], crossing: &[], kept: &[] };
+    Tables { steps: &[runtime::case_facts::MIGRATION, NOTIFICATIONS, ORGANISATIONS, ONCE, PHONES], shared: &[], crossing: &[], kept: &[] };
 
 const ORGANISATIONS: Migration = Migration {
     name: "notifications_organisations",
@@ -27,6 +27,10 @@ pub async fn first_start(db: &Db) -> Result<Time> {
 
 /// Addresses for one mail only.
 const ONCE: Migration = Migration { name: "notifications_0002", sql: "ALTER TABLE contact ADD COLUMN once BOOLEAN NOT NULL DEFAULT FALSE" };
+
+/// Telephone numbers, each for one text message; empty: the address is an e-mail's.
+const PHONES: Migration =
+    Migration { name: "notifications_0003_phones", sql: "ALTER TABLE contact ADD COLUMN phone TEXT NOT NULL DEFAULT ''" };
 
 const NOTIFICATIONS: Migration = Migration {
     name: "notifications_0001",
@@ -54,7 +58,7 @@ CREATE TABLE notification (
     recipient TEXT NOT NULL,
     -- answer_waits, offer
     kind TEXT NOT NULL,
-    -- in_app, email
+    -- in_app, email, sms
     channel TEXT NOT NULL,
     -- pending, sending, delivered, failed, expired, cancelled
     state TEXT NOT NULL,

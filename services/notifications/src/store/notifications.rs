@@ -26,6 +26,7 @@ impl RecipientKind {
 pub enum Channel {
     InApp,
     Email,
+    Sms,
 }
 
 impl Channel {
@@ -33,7 +34,12 @@ impl Channel {
         match self {
             Self::InApp => "in_app",
             Self::Email => "email",
+            Self::Sms => "sms",
         }
+    }
+
+    fn from_code(code: &str) -> Self {
+        [Self::Email, Self::Sms].into_iter().find(|channel| channel.code() == code).unwrap_or(Self::InApp)
     }
 }
 
@@ -72,7 +78,7 @@ impl Notification {
             recipient_kind: if row.text(5)? == "worker" { RecipientKind::Worker } else { RecipientKind::Visitor },
             recipient: row.text(6)?,
             kind: row.text(7)?,
-            channel: if row.text(8)? == "email" { Channel::Email } else { Channel::InApp },
+            channel: Channel::from_code(&row.text(8)?),
             created_at: row.time(10)?,
             next_try_at: row.opt_time(13)?,
             seen_at: row.opt_time(15)?,
@@ -116,9 +122,9 @@ pub async fn lock(tx: &mut Tx, id: Id) -> Result<Option<Notification>> {
     tx.row(select!("id = $1 FOR UPDATE"), args![id]).await?.map(|row| Notification::from(&row)).transpose()
 }
 
-/// A case's mails that have not come to their end, locked.
+/// A case's e-mails and text messages that have not come to their end, locked.
 pub async fn lock_open_mails(tx: &mut Tx, case: Id) -> Result<Vec<Notification>> {
-    let sql = select!("case_id = $1 AND channel = 'email' AND state IN ('pending', 'sending') ORDER BY id FOR UPDATE");
+    let sql = select!("case_id = $1 AND channel <> 'in_app' AND state IN ('pending', 'sending') ORDER BY id FOR UPDATE");
     all(&tx.rows(sql, args![case]).await?)
 }
 

@@ -117,6 +117,8 @@ async fn the_built_service_stops_on_shutdown() {
         shards: 4,
         replica: None,
         smtp: "smtp://127.0.0.1:1".into(),
+        sms: "http+json://127.0.0.1:1/".into(),
+        register: String::new(),
         attachments: String::new(),
         demo: false,
         shutdown: Default::default(),

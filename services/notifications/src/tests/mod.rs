@@ -2,6 +2,7 @@
 
 mod delivery;
 mod inbox;
+mod sms;
 mod smtp;
 
 use std::collections::BTreeMap;
@@ -77,6 +78,10 @@ impl Drop for Rig {
 
 impl Rig {
     async fn new(smtp: &str) -> Self {
+        Self::with(smtp, "").await
+    }
+
+    async fn with(smtp: &str, sms: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // One test at a time may be given an empty PostgreSQL database instead.
         let store = match std::env::var_os("SAMTAL_TEST_STORE") {
@@ -95,6 +100,8 @@ impl Rig {
             shards: 4,
             replica: None,
             smtp: smtp.to_owned(),
+            sms: sms.to_owned(),
+            register: String::new(),
             attachments: String::new(),
             demo: false,
             shutdown: Default::default(),
@@ -107,9 +114,10 @@ impl Rig {
         let operator = Principal { role: Role::Operator, ..Principal::anonymous() };
         config.apply_region(request("samtal.config.v1.ConfigService/ApplyRegion", &operator, apply)).await.unwrap();
         let outbox = app::sender::start(&node).unwrap();
-        let intake = Arc::new(events::Intake { region: node.region.clone(), email: outbox.is_open(), first_start: start() });
+        let intake = Arc::new(events::Intake { region: node.region.clone(), open: outbox.open(), first_start: start() });
+        let open = outbox.open();
         let standing = node.timers(Arc::new(app::deliver::Deliveries { outbox }));
-        Self { api: api::Api { node: node.clone() }, node, intake, standing, _folder: folder }
+        Self { api: api::Api { node: node.clone(), open }, node, intake, standing, _folder: folder }
     }
 
     /// A case whose visitor has left an address.
@@ -185,10 +193,11 @@ impl Rig {
             standing.mark_unchanged();
             heads.mark_unchanged();
             // Callers of the API do not see whether a mail is on its way.
-            let newest = "SELECT state, tries FROM notification WHERE case_id = $1 AND channel = 'email' ORDER BY created_at DESC, id DESC";
+            let newest =
+                "SELECT state, tries FROM notification WHERE case_id = $1 AND channel <> 'in_app' ORDER BY created_at DESC, id DESC";
             let row = self.node.db().of("care").row(newest, store::args![case]).await.unwrap().unwrap();
             if (row.text(0).unwrap().as_str(), row.int(1).unwrap()) == (state.code(), i64::from(tries)) {
-                return self.mails(case).await;
+                return self.outgoing(case).await;
             }
             tokio::select! {
                 changed = standing.changed() => changed.unwrap(),
@@ -202,6 +211,13 @@ impl Rig {
         let answer =
             self.api.list_notifications(request("samtal.notifications.v1.NotificationService/ListNotifications", caller, message)).await?;
         Ok(answer.into_inner().notifications)
+    }
+
+    /// What leaves for the visitor, newest first.
+    async fn outgoing(&self, case: Id) -> Vec<wire::Notification> {
+        let mut all = self.list(&visitor(case), &case.to_string()).await.unwrap();
+        all.retain(|one| one.channel() != wire::DeliveryChannel::InApp);
+        all
     }
 
     /// The visitor's mails, newest first.

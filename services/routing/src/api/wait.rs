@@ -33,6 +33,9 @@ impl Api {
         let place = cases::queued(&db, &queue.id).await?.len() + 1;
         let recent = offers::recent(&db, &queue.id).await?;
         let mut answer = GetExpectedWaitResponse { staffed: there.values().any(|one| one.present), ..GetExpectedWaitResponse::default() };
+        if let Some(most) = queue.max_waiting {
+            answer.full = cases::at_screens(&db, &queue.id, self.app.node.now()).await? >= most;
+        }
         if let Some((least, most)) = expected_wait(place, &recent, places) {
             let seconds = |steps: u64| u32::try_from(steps.saturating_mul(STEP)).unwrap_or(u32::MAX);
             answer.known = true;

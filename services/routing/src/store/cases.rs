@@ -187,6 +187,14 @@ pub async fn queued(db: &Scoped, queue: &str) -> Result<Vec<CaseRow>> {
     all(&db.rows(columns!("WHERE queue = $1 AND status IN ('waiting', 'offered')"), args![queue]).await?)
 }
 
+/// How many visitors wait in a queue at their screens, those included whom triage has not answered for yet.
+pub async fn at_screens(db: &Scoped, queue: &str, now: Time) -> Result<u32> {
+    let sql = "SELECT COUNT(*) FROM routing_case WHERE queue = $1 AND status IN ('pending', 'waiting', 'offered') AND asynchronous = FALSE \
+               AND not_before <= $2";
+    let row = db.row(sql, args![queue, now]).await?.ok_or_else(|| Error::internal("a count has no row"))?;
+    Ok(u32::try_from(row.int(0)?).unwrap_or(u32::MAX))
+}
+
 /// A case inside a transaction, not locked: for what must be known before the locks.
 pub async fn peek_row(tx: &mut Tx, id: Id) -> Result<Option<CaseRow>> {
     let row = tx.row(columns!("WHERE case_id = $1"), args![id]).await?;

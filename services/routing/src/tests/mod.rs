@@ -111,6 +111,8 @@ impl Suite {
             shards: 4,
             replica: None,
             smtp: String::new(),
+            sms: String::new(),
+            register: String::new(),
             attachments: String::new(),
             demo: false,
             shutdown: shutdown.clone(),

@@ -29,7 +29,12 @@ pub async fn serve(flags: &Flags) -> Result<ExitCode> {
     let shutdown = CancellationToken::new();
     let address = runtime::serve::local_address(&http)?;
     let pages = gateway::Gateway::build(gateway::Parts {
-        settings: gateway::Settings { demo: config.demo, mail: !config.smtp.is_empty(), ..config.pages.clone() },
+        settings: gateway::Settings {
+            demo: config.demo,
+            mail: !config.smtp.is_empty(),
+            sms: !config.sms.is_empty(),
+            ..config.pages.clone()
+        },
         peers: Peers::new(&config.peers, secret.clone(), clock.clone())?,
         ephemeral: Ephemeral::connect(&config.cache, clock).await?,
         secret,

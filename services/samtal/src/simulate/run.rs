@@ -65,6 +65,8 @@ pub async fn run(settings: &Settings) -> Result<Outcome> {
                 secret: secret.clone(),
                 shards: *shards,
                 smtp: String::new(),
+                sms: String::new(),
+                register: String::new(),
                 attachments: attachments.clone(),
                 reflection: false,
                 replica: None,

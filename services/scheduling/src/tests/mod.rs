@@ -123,6 +123,8 @@ impl Rig {
             shards: 4,
             replica: None,
             smtp: String::new(),
+            sms: String::new(),
+            register: String::new(),
             attachments: String::new(),
             demo: false,
             shutdown: Default::default(),

@@ -58,6 +58,8 @@ impl World {
             shards: 4,
             replica: None,
             smtp: String::new(),
+            sms: String::new(),
+            register: String::new(),
             attachments: String::new(),
             demo: false,
             shutdown: tokio_util::sync::CancellationToken::new(),

@@ -6,8 +6,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use kernel::{Id, Time};
 use proto::intake::{
-    AnsweredQuestion, CannedReply, Case, CaseMode, CaseState, EntryPoint, GetEntryPointRequest, GetSummaryRequest, ListNotesRequest, Message, Note, Outcome, SenderKind,
-    Severity, Summary, SystemCode,
+    AnsweredQuestion, CannedReply, Case, CaseMode, CaseState, EntryPoint, GetEntryPointRequest, GetSummaryRequest, ListNotesRequest,
+    Message, Note, Outcome, SenderKind, Severity, Summary, SystemCode,
 };
 use proto::scheduling::{Booking, BookingState, ListBookingsRequest};
 use proto::triage::{GetTriageRequest, Triage};

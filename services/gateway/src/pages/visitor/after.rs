@@ -1,21 +1,19 @@
-//! Beside and after the conversation: ending it, opening it again, rating it, booked times, and a mail when an answer waits.
+//! Beside and after the conversation: ending it, opening it again, rating it, booked times.
 
 use askama::Template;
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use kernel::Id;
 use proto::intake::{
     Case, CaseState, CloseCaseRequest, EntryPoint, ExportCaseRequest, IdentityField, Outcome, RateCaseRequest, ReopenCaseRequest,
     RequestVideoRequest, RevealIdentityRequest,
 };
-use proto::notifications::SetContactRequest;
 use proto::scheduling::{Booking, BookingState, CancelBookingRequest, ConfirmBookingRequest, GetBookingRequest, ListBookingsRequest};
 use serde::Deserialize;
 
 use super::chat;
-use super::{start, words};
+use super::{calendar, start, words};
 use crate::services::Calls;
 use crate::web::{Form, Page, Problem, Visitor};
 
@@ -41,6 +39,8 @@ pub struct After {
     pub reopen_until: String,
     /// A mail can be sent when an answer waits.
     pub mail: bool,
+    /// Or a text message.
+    pub sms: bool,
     /// A video meeting can be asked for.
     pub video: bool,
 }
@@ -57,6 +57,7 @@ impl After {
             rating: case.rating,
             reopen_until: words::when(page, reopen.as_ref()),
             mail: page.gateway().settings().mail,
+            sms: page.gateway().settings().sms,
             video: door.can_meet_by_video && !case.worker_id.is_empty(),
             waiting: matches!(case.state(), CaseState::Open | CaseState::Waiting | CaseState::Offered),
         }
@@ -129,32 +130,6 @@ pub async fn copy(visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Pr
     Ok((headers, copy.document_json).into_response())
 }
 
-#[derive(Deserialize)]
-pub struct Contact {
-    #[serde(default)]
-    email: String,
-    /// For the next answer only.
-    once: Option<String>,
-}
-
-pub async fn contact(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given): Form<Contact>) -> Result<Response, Problem> {
-    let calls = visitor.calls(case)?;
-    let request = SetContactRequest {
-        request_id: start::fresh_id()?,
-        case_id: case.to_string(),
-        email: given.email.trim().to_owned(),
-        language: page.language().code().to_owned(),
-        once: given.once.is_some(),
-    };
-    match calls.notifications().set_contact(request).await {
-        Ok(_) => Ok(page.then(&format!("{}?done=contact#contact", home(&page, case)), &calls)),
-        Err(status) if status.code() == tonic::Code::InvalidArgument => {
-            Ok(page.then(&format!("{}?wrong=contact#contact", home(&page, case)), &calls))
-        }
-        Err(status) => Err(status.into()),
-    }
-}
-
 pub async fn video(page: Page, visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
     let calls = visitor.calls(case)?;
     calls.cases().request_video(RequestVideoRequest { case_id: case.to_string() }).await?;
@@ -208,37 +183,13 @@ pub async fn booking(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(gi
 }
 
 /// A booked time for the visitor's own calendar (iCalendar). It says when and how, never with whom or why: others may see a calendar.
-pub async fn calendar(page: Page, visitor: Visitor, Path((case, booking)): Path<(Id, String)>) -> Result<Response, Problem> {
+pub async fn ics(page: Page, visitor: Visitor, Path((case, booking)): Path<(Id, String)>) -> Result<Response, Problem> {
     let calls = visitor.calls(case)?;
     let booking = calls.scheduling().get_booking(GetBookingRequest { booking_id: booking }).await?.into_inner().booking;
     let booking = booking.filter(|one| one.case_id == case.to_string()).ok_or_else(Problem::not_found)?;
     let slot = booking.slot.clone().ok_or_else(Problem::not_found)?;
     let time = slot.time.ok_or_else(Problem::not_found)?;
     let how = words::channel(&page, slot.channel());
-    let now = page.gateway().services().clock().now();
-    let text = ics(&booking.booking_id, &page.say("booking-ics").with("how", how).to_string(), now.secs(), [time.from, time.to])?;
-    let headers =
-        [(header::CONTENT_TYPE, "text/calendar; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"samtal.ics\"")];
-    Ok((headers, text).into_response())
-}
-
-fn ics(id: &str, summary: &str, now: i64, [from, to]: [Option<prost_types::Timestamp>; 2]) -> Result<String, Problem> {
-    let utc = |seconds: i64| Timestamp::from_second(seconds).map(|time| time.strftime("%Y%m%dT%H%M%SZ").to_string());
-    let utc = |seconds: Option<i64>| seconds.and_then(|seconds| utc(seconds).ok()).ok_or_else(Problem::not_found);
-    let (now, from, to) = (utc(Some(now))?, utc(from.map(|at| at.seconds))?, utc(to.map(|at| at.seconds))?);
-    let summary = summary.replace('\\', "\\\\").replace(',', "\\,").replace(';', "\\;");
-    let lines = [
-        "BEGIN:VCALENDAR".to_owned(),
-        "VERSION:2.0".to_owned(),
-        "PRODID:-//Samtal//Samtal//EN".to_owned(),
-        "BEGIN:VEVENT".to_owned(),
-        format!("UID:{id}"),
-        format!("DTSTAMP:{now}"),
-        format!("DTSTART:{from}"),
-        format!("DTEND:{to}"),
-        format!("SUMMARY:{summary}"),
-        "END:VEVENT".to_owned(),
-        "END:VCALENDAR".to_owned(),
-    ];
-    Ok(lines.map(|line| line + "\r\n").concat())
+    let (Some(from), Some(to)) = (time.from, time.to) else { return Err(Problem::not_found()) };
+    calendar::file(&page, &booking.booking_id, &page.say("booking-ics").with("how", how).to_string(), [from, to])
 }

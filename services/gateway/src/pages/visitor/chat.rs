@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use kernel::Id;
-use proto::intake::{Case, CaseState, EntryPoint, HelpNumber, Message, SafetyNotice, SenderKind, SystemCode};
+use proto::intake::{Case, CaseMode, CaseState, EntryPoint, HelpNumber, Message, SafetyNotice, SenderKind, SystemCode};
 use proto::routing::{GetPositionRequest, GetPositionResponse};
 use serde::{Deserialize, Serialize};
 
@@ -136,7 +136,7 @@ pub async fn welcome(
 #[derive(Template)]
 #[template(path = "visitor/state.html")]
 pub struct Standing {
-    /// `waiting`, `active`, `closed`: what the page's script goes by.
+    /// `waiting`, `left`, `active`, `closed`: what the page's script goes by.
     kind: &'static str,
     title: String,
     text: String,
@@ -160,6 +160,8 @@ async fn standing(page: &Page, calls: &Calls, case: &Case, door: &EntryPoint, me
             };
             stands("active", "state-our-turn", text)
         }
+        // Left to be read, without anybody waiting for the answer.
+        _ if case.mode() == CaseMode::Asynchronous && door.open => stands("left", "state-left", plain("state-left-text")),
         CaseState::Open | CaseState::Waiting | CaseState::Offered | CaseState::Unspecified => {
             let request = GetPositionRequest { case_id: case.case_id.clone() };
             // Without an answer one simply waits.
@@ -170,7 +172,7 @@ async fn standing(page: &Page, calls: &Calls, case: &Case, door: &EntryPoint, me
 }
 
 /// How a case stands that waits.
-fn place_of(page: &Page, place: &GetPositionResponse, door: &EntryPoint) -> Standing {
+pub fn place_of(page: &Page, place: &GetPositionResponse, door: &EntryPoint) -> Standing {
     let plain = |key: &str| page.say(key).to_string();
     if !door.open {
         let when = words::when(page, door.next_opening_at.as_ref());
@@ -220,6 +222,11 @@ struct Chat {
 impl Chat {
     fn closed(&self) -> bool {
         self.standing.kind == "closed"
+    }
+
+    /// The door in whose queue one stands; empty: in none.
+    fn queue(&self) -> &str {
+        if self.standing.kind == "waiting" { &self.door.entry_point_id } else { "" }
     }
 }
 

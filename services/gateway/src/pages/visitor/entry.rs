@@ -3,10 +3,14 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
+use kernel::Id;
 use proto::intake::{EntryPoint, GetEntryPointRequest};
 
-use super::words;
+use super::{calendar, words};
 use crate::web::{Page, Problem, Visitor};
+
+/// Seconds of a reminder.
+const QUARTER: i64 = 900;
 
 #[derive(Template)]
 #[template(path = "visitor/entry.html")]
@@ -33,6 +37,18 @@ pub async fn entry(page: Page, visitor: Visitor, Path(id): Path<String>) -> Resu
     let week = door.week.iter().map(|day| (words::weekday(&page, day.weekday), day.spans.join(", "))).collect();
     let wait = wait(&page, &door);
     page.show(&Entry { page: page.clone(), week, wait, door, ongoing })
+}
+
+/// The next opening for one's own calendar. It names neither clinic nor matter: others may see a calendar.
+pub async fn opening(page: Page, Path(id): Path<String>) -> Result<Response, Problem> {
+    let door = door(&page, &id).await?;
+    let next = door.next_openings.iter().find(|one| door.next_opening_at.is_some() && one.from == door.next_opening_at);
+    let next = next.ok_or_else(Problem::not_found)?;
+    let from = next.from.ok_or_else(Problem::not_found)?;
+    // A reminder, not a whole day of opening hours.
+    let to = prost_types::Timestamp { seconds: from.seconds + QUARTER, nanos: 0 };
+    let name = format!("{}-{}", door.entry_point_id, from.seconds);
+    calendar::file(&page, &Id::derived(&[b"opening", name.as_bytes()]).to_string(), &page.say("entry-remind-what").to_string(), [from, to])
 }
 
 fn wait(page: &Page, door: &EntryPoint) -> String {

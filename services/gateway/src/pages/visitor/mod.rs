@@ -4,21 +4,27 @@
 mod after;
 mod arrived;
 mod back;
+mod calendar;
 mod chat;
+mod contact;
 mod entry;
 mod file;
 mod find;
 mod leave;
 mod line;
+mod news;
+mod phrase;
 mod send;
 mod start;
 mod widget;
 mod words;
 
 use axum::Router;
+use axum::response::Redirect;
 use axum::routing::{get, post};
 
 use crate::Gateway;
+use crate::web::Page;
 pub use chat::bubble;
 pub use find::front;
 
@@ -30,6 +36,7 @@ fn pages() -> Router<Gateway> {
     Router::new()
         .route("/find", get(find::find))
         .route("/e/{entry_point}", get(entry::entry))
+        .route("/e/{entry_point}/opening", get(entry::opening))
         .route("/e/{entry_point}/start", get(start::ask).post(start::answer))
         .route("/c/{case}", get(chat::chat).post(send::send))
         .route("/c/{case}/welcome", get(chat::welcome))
@@ -38,7 +45,9 @@ fn pages() -> Router<Gateway> {
         .route("/c/{case}/close", post(after::close))
         .route("/c/{case}/reopen", post(after::reopen))
         .route("/c/{case}/rate", post(after::rate))
-        .route("/c/{case}/contact", post(after::contact))
+        .route("/c/{case}/contact", post(contact::contact))
+        .route("/c/{case}/contact/forget", post(contact::forget))
+        .route("/c/{case}/news", get(news::news))
         .route("/c/{case}/video", post(after::video))
         .route("/c/{case}/identity", post(after::identity))
         .route("/c/{case}/copy", get(after::copy))
@@ -47,8 +56,10 @@ fn pages() -> Router<Gateway> {
         .route("/c/{case}/file/{file}/picture", get(file::picture))
         .route("/c/{case}/file/{file}/save", get(file::save))
         .route("/c/{case}/booking", post(after::booking))
-        .route("/c/{case}/booking/{booking}", get(after::calendar))
+        .route("/c/{case}/booking/{booking}", get(after::ics))
         .route("/arrived", get(arrived::ask).post(arrived::tell))
         .route("/return", get(back::ask).post(back::resume))
+        // What messages to visitors name: short, and neutral.
+        .route("/r", get(async |page: Page| Redirect::to(&format!("{}/return", page.base()))))
         .route("/leave", get(leave::leave))
 }

@@ -11,6 +11,7 @@ use proto::triage::{NextQuestionRequest, NextQuestionResponse};
 use serde::{Deserialize, Serialize};
 
 use super::chat::Opened;
+use super::phrase::Offered;
 use super::{entry, words};
 use crate::Gateway;
 use crate::web::{Form, Page, Problem, Visitor};
@@ -24,6 +25,8 @@ struct Said {
     whom: Option<i32>,
     reason: Option<String>,
     answers: Vec<(String, String)>,
+    /// The words by which one will come back, once they were offered.
+    offered: Option<Offered>,
 }
 
 impl Said {
@@ -64,6 +67,8 @@ enum Step {
         text: String,
         error: String,
         request: String,
+        /// The words by which one will come back; empty if they come afterwards.
+        phrase: String,
     },
 }
 
@@ -94,8 +99,19 @@ pub async fn ask(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let door = entry::door(&page, &id).await?;
-    let said = Said::open(&gateway, &asked.s);
-    let step = next(&page, &door, &said, asked.q).await?;
+    let mut said = Said::open(&gateway, &asked.s);
+    let mut step = next(&page, &door, &said, asked.q).await?;
+    if let Step::Text { phrase, .. } = &mut step {
+        if !said.offered.as_ref().is_some_and(|offered| offered.holds(&page, &door)) {
+            said.offered = Offered::ask(&page, &door).await;
+            if said.offered.is_some() && page.returning() {
+                // Into the address, so that a reload shows the same words.
+                let to = format!("{}/e/{}/start?s={}", page.base(), door.entry_point_id, said.seal(&gateway)?);
+                return Ok(Redirect::to(&to).into_response());
+            }
+        }
+        *phrase = said.offered.as_ref().map(|offered| offered.phrase.clone()).unwrap_or_default();
+    }
     show(&gateway, &page, door, &said, step)
 }
 
@@ -133,14 +149,14 @@ async fn next(page: &Page, door: &EntryPoint, said: &Said, q: String) -> Result<
     // Who asks questions may be away; a person reads the text all the same.
     match page.calls().triage().next_question(request).await.map(tonic::Response::into_inner) {
         Ok(question) if !question.done => Ok(Step::Question(question)),
-        Ok(_) => text(String::new(), String::new()),
-        Err(status) if status.code() == tonic::Code::Unavailable => text(String::new(), String::new()),
+        Ok(_) => text(),
+        Err(status) if status.code() == tonic::Code::Unavailable => text(),
         Err(status) => Err(status.into()),
     }
 }
 
-fn text(text: String, error: String) -> Result<Step, Problem> {
-    Ok(Step::Text { text, error, request: fresh_id()? })
+fn text() -> Result<Step, Problem> {
+    Ok(Step::Text { text: String::new(), error: String::new(), request: fresh_id()?, phrase: String::new() })
 }
 
 /// A random UUID.
@@ -195,7 +211,9 @@ async fn open(
 ) -> Result<Response, Problem> {
     let door = entry::door(&page, id).await?;
     let calls = page.calls();
-    let wanted = OpenCaseRequest {
+    let written = written.replace("\r\n", "\n");
+    let offered = said.offered.clone().filter(|offered| offered.holds(&page, &door));
+    let mut wanted = OpenCaseRequest {
         request_id: request,
         entry_point_id: door.entry_point_id.clone(),
         contact_reason_id: said.reason.clone().unwrap_or_default(),
@@ -206,31 +224,68 @@ async fn open(
         // The page has said whether it is open; if it closed just now, what was written is not lost.
         leave_message: true,
         found_us_id,
+        return_ticket: offered.as_ref().map(|offered| offered.ticket.clone()).unwrap_or_default(),
         ..OpenCaseRequest::default()
     };
-    match calls.cases().open_case(wanted).await {
+    let mut known = offered.is_some();
+    let request = wanted.request_id.clone();
+    let mut opened = calls.cases().open_case(wanted.clone()).await;
+    if let (Err(status), Some(offered)) = (&opened, &offered) {
+        // Sent before, though the answer got lost; or somebody went back to this page: it goes on in that conversation.
+        if is_open_already(status)
+            && let Some((case, token)) = offered.back(&calls, &request, &written).await
+        {
+            visitor.add(case, &token);
+            let mut response = page.then(&format!("{}/c/{case}#latest", page.base()), &calls);
+            visitor.keep(&mut response);
+            return Ok(response);
+        }
+        if is_open_already(status) || rpc::status::reason(status).as_deref() == Some("RETURN_TICKET_EXPIRED") {
+            // The message matters more than the words: new ones come with the answer.
+            known = false;
+            wanted.return_ticket = String::new();
+            wanted.request_id = fresh_id()?;
+            opened = calls.cases().open_case(wanted).await;
+        }
+    }
+    match opened {
         Ok(opened) => {
             let opened = opened.into_inner();
             let case = opened.case.ok_or_else(Problem::internal)?;
             let case = Id::parse("case_id", &case.case_id)?;
             visitor.add(case, &opened.visitor_token);
-            let told = Opened::new(case, opened.return_phrase, opened.safety).seal(gateway)?;
-            let mut response = page.then(&format!("{}/c/{case}/welcome?s={told}", page.base()), &calls);
+            let to = if known && opened.safety.is_none() {
+                String::new()
+            } else {
+                format!("/welcome?s={}", Opened::new(case, opened.return_phrase, opened.safety).seal(gateway)?)
+            };
+            let mut response = page.then(&format!("{}/c/{case}{to}", page.base()), &calls);
             visitor.keep(&mut response);
             Ok(response)
         }
         // What was written stays where it was written.
         Err(status) => {
+            let wrong = status.code() == tonic::Code::InvalidArgument;
             let error = match status.code() {
                 tonic::Code::InvalidArgument if written.trim().is_empty() => page.say("start-text-empty"),
                 tonic::Code::InvalidArgument => page.say("start-text-wrong"),
                 tonic::Code::FailedPrecondition | tonic::Code::NotFound | tonic::Code::PermissionDenied => return Err(status.into()),
                 _ => page.say("start-text-busy"),
             };
-            let step = text(written, error.to_string())?;
-            Ok((StatusCode::SERVICE_UNAVAILABLE, show(gateway, &page, door, &said, step)?).into_response())
+            // The same id again: if it was taken after all, it is taken once.
+            let mut step = Step::Text { text: written, error: error.to_string(), request, phrase: String::new() };
+            if let (Step::Text { phrase, .. }, Some(offered)) = (&mut step, said.offered.as_ref().filter(|_| known)) {
+                phrase.clone_from(&offered.phrase);
+            }
+            let code = if wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::SERVICE_UNAVAILABLE };
+            Ok((code, show(gateway, &page, door, &said, step)?).into_response())
         }
     }
+}
+
+/// Whether a case was opened with these words or this form before.
+fn is_open_already(status: &tonic::Status) -> bool {
+    status.code() == tonic::Code::AlreadyExists || rpc::status::reason(status).as_deref() == Some("RETURN_TICKET_USED")
 }
 
 /// Small letters, without what stands on or in them.
@@ -251,7 +306,7 @@ mod tests {
 
     #[test]
     fn one_goes_back_the_way_one_came() {
-        let said = Said { whom: Some(1), reason: Some("cold".into()), answers: vec![("danger".into(), "no".into())] };
+        let said = Said { whom: Some(1), reason: Some("cold".into()), answers: vec![("danger".into(), "no".into())], offered: None };
         let reason = said.before().unwrap();
         assert!(reason.answers.is_empty() && reason.reason.is_some());
         let whom = reason.before().unwrap();
