@@ -141,10 +141,6 @@ impl Calls {
         ClinicServiceClient::new(self.to(&self.services.intake))
     }
 
-    pub fn referrals(&self) -> ReferralServiceClient<Call> {
-        ReferralServiceClient::new(self.to(&self.services.intake))
-    }
-
     pub fn access(&self) -> AccessServiceClient<Call> {
         AccessServiceClient::new(self.to(&self.services.intake))
     }
