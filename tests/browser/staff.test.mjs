@@ -1,7 +1,8 @@
 // The staff console and the leaders' pages, as people use them: two workers side by side, a leader, keys only, small screens.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Suite, accessible, desktop, fits, launch, person, phone, picture } from './support.mjs';
+import { arrive, go, good, leave, signIn } from './staff.mjs';
+import { Suite, accessible, launch, person, picture } from './support.mjs';
 import { come } from './visitor.mjs';
 
 const NASTY = '<script>document.title="owned"</script><img src=x onerror="document.title=\'owned\'"> & "quotes"';
@@ -15,49 +16,7 @@ after(async () => {
   await suite?.stop();
 });
 
-/** Somebody of staff with a page of their own, signed in as a newcomer would be. */
-async function staff(name, options) {
-  const context = await person(browser, suite, options);
-  const page = await context.newPage();
-  await page.goto('/');
-  await page.getByRole('button', { name }).click();
-  await page.waitForURL(/\/(staff|leader)$/);
-  return page;
-}
-
-const leave = async (...pages) => {
-  for (const page of pages) {
-    assert.deepEqual(page.context().complaints, [], 'the page complains about nothing');
-    await page.context().close();
-  }
-};
-
-const arrive = async (page) => {
-  await page.goto('/staff');
-  const come = page.getByRole('button', { name: 'Börja ta emot' });
-  if (await come.count()) await come.click();
-  await page.getByText('Du tar emot ärenden').waitFor();
-};
-const go = async (page) => {
-  await page.goto('/staff');
-  await page.getByRole('button', { name: 'Sluta ta emot' }).click();
-  await page.getByText('Du tar inte emot ärenden').waitFor();
-};
-
-/** Axe, nothing that sticks out, on a desktop, at 200 % and at 400 %; and pictures for people. */
-async function good(page, name) {
-  await accessible(page, name);
-  await fits(page, name);
-  await picture(page, `staff-${name}-desktop`);
-  for (const [width, size] of [[640, '200'], [320, '400']]) {
-    await page.setViewportSize({ width, height: 800 });
-    await fits(page, `${name} at ${size} %`);
-  }
-  await accessible(page, `${name} at 400 %`);
-  await page.setViewportSize(phone.viewport);
-  await picture(page, `staff-${name}-phone`);
-  await page.setViewportSize(desktop.viewport);
-}
+const staff = (name, options) => signIn(browser, suite, name, options);
 
 test('an offer goes to one worker, who answers, notes, and closes with a summary, by keyboard alone', async () => {
   const [siv, olle] = [await staff(/Siv Provlund/), await staff(/Olle Testberg/)];
@@ -132,8 +91,19 @@ test('an offer goes to one worker, who answers, notes, and closes with a summary
   for (const part of ['Förkylning och halsont', 'Råd räckte', 'Siv Provlund', 'Bara en fråga <script>']) assert.ok(summary.includes(part), summary);
   await good(siv, 'closed');
   assert.ok(!(await siv.title()).includes('owned'));
+  // It stays on the list until somebody says that it is in the journal.
   await siv.keyboard.press('l');
   await siv.waitForURL('**/staff');
+  await good(siv, 'to-document');
+  await siv.locator('#undocumented a', { hasText: visitor.id.slice(-6).toUpperCase() }).click();
+  await siv.waitForURL(/#summary$/);
+  await siv.keyboard.press('y');
+  await siv.getByText('Kopierat.').waitFor();
+  await siv.keyboard.press('m');
+  await siv.locator('#summary', { hasText: /Dokumenterat .* av Siv Provlund/ }).waitFor();
+  await siv.keyboard.press('l');
+  await siv.waitForURL('**/staff');
+  assert.equal(await siv.locator('#undocumented').isVisible(), false);
   await siv.locator('#closed summary').click();
   await siv.locator('#closed li', { hasText: 'Förkylning' }).waitFor();
   await go(siv);
@@ -256,6 +226,23 @@ test('unread messages of other conversations are counted, and what is being writ
   await badge.waitFor();
   assert.equal(await badge.locator('b').textContent(), '1');
   await good(olle, 'two-conversations');
+  // Side by side, each with a field of its own.
+  await olle.locator('body').press('Escape');
+  await olle.keyboard.press('x');
+  await olle.waitForURL(/\/staff\/side/);
+  const beside = (id) => olle.frameLocator(`iframe[src$="${id}"]`);
+  await beside(other.id).locator('#text').fill('Till den andra');
+  await beside(other.id).locator('#text').press('Enter');
+  await beside(other.id).locator('#log .mine', { hasText: 'Till den andra' }).waitFor();
+  await first.write('Hallå?');
+  await beside(first.id).locator('#log .theirs', { hasText: 'Hallå?' }).waitFor();
+  assert.equal(await beside(first.id).locator('.top').isVisible(), false, 'once is enough');
+  await accessible(olle, 'side by side');
+  await olle.setViewportSize({ width: 1680, height: 1000 });
+  await picture(olle, 'staff-side-wide');
+  await olle.setViewportSize({ width: 1280, height: 800 });
+  await olle.locator('#mine a[aria-current]').first().click();
+  await olle.waitForFunction(() => document.querySelectorAll('iframe').length === 1);
   await olle.goto(`/staff/c/${first.id}`);
   assert.equal(await olle.locator('#text').inputValue(), 'Halvskrivet');
   await badge.waitFor({ state: 'hidden' });
@@ -312,12 +299,18 @@ test('everything works without a script', async () => {
     await page.goto('/staff');
   }
   await page.getByRole('button', { name: /Ta emot/ }).first().click();
+  // A ready-made text joins what stands in the field already.
   await page.getByLabel('Meddelande till besökaren').fill('Hej utan skript');
+  await page.locator('#replies summary').click();
+  await page.getByRole('button', { name: /Be om en bild/ }).click();
+  assert.match(await page.getByLabel('Meddelande till besökaren').inputValue(), /^Hej utan skript\nKan du skicka en bild/);
   await page.getByRole('button', { name: 'Skicka' }).click();
   await page.locator('#log .mine', { hasText: 'Hej utan skript' }).waitFor();
   await page.locator('#close summary').click();
   await page.getByLabel('Råd räckte').check();
   await page.getByRole('button', { name: 'Avsluta ärendet' }).click();
   await page.locator('#summary-copy').waitFor();
+  await page.getByRole('button', { name: /Det står i journalen/ }).click();
+  await page.getByText('Ärendet är dokumenterat.').waitFor();
   await page.context().close();
 });

@@ -14,8 +14,10 @@ use kernel::{Result, Time};
 use proto::access::access_service_client::AccessServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
+use proto::intake::clinic_service_client::ClinicServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
 use proto::intake::file_service_client::FileServiceClient;
+use proto::intake::referral_service_client::ReferralServiceClient;
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::notifications::notification_service_client::NotificationServiceClient;
 use proto::routing::routing_service_client::RoutingServiceClient;
@@ -119,6 +121,14 @@ impl Calls {
 
     pub fn files(&self) -> FileServiceClient<Call> {
         FileServiceClient::new(self.to(&self.services.intake))
+    }
+
+    pub fn clinics(&self) -> ClinicServiceClient<Call> {
+        ClinicServiceClient::new(self.to(&self.services.intake))
+    }
+
+    pub fn referrals(&self) -> ReferralServiceClient<Call> {
+        ReferralServiceClient::new(self.to(&self.services.intake))
     }
 
     pub fn access(&self) -> AccessServiceClient<Call> {

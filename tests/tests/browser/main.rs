@@ -25,3 +25,8 @@ fn visitor() {
 fn staff() {
     run("staff");
 }
+
+#[test]
+fn work() {
+    run("work");
+}

@@ -99,7 +99,7 @@ async fn staff_and_texts_change_within_the_leaders_clinics(stack: Stack) {
     lea.clinics().set_change(change(ChangeKind::CannedReply, "alfa-norr-lab", text)).await.unwrap();
     let list = ListCannedRepliesRequest { case_id: visitor.case_id.clone(), language: String::new() };
     let replies = nina.clinics().list_canned_replies(list).await.unwrap().into_inner().canned_replies;
-    assert_eq!((replies[0].title.as_str(), replies[0].text.as_str()), ("Prov", "Hej !"));
+    assert_eq!((replies[0].title.as_str(), replies[0].text.as_str()), ("Prov", "Hej!"));
     // What stands is listed, with what the description has.
     let changes = lea.clinics().list_changes(ListChangesRequest {}).await.unwrap().into_inner().changes;
     let items: Vec<&str> = changes.iter().map(|one| one.item_id.as_str()).collect();

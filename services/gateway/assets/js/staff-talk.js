@@ -31,7 +31,7 @@
     if ((event.detail === "closed") !== closed) location.reload();
     else samtal.refresh(["head", "facts", "mine"]);
   });
-  log.addEventListener("samtal:end", (event) => event.detail === "gone" && location.assign("/staff"));
+  log.addEventListener("samtal:end", (event) => event.detail === "gone" && top.location.assign("/staff"));
 
   document.addEventListener("samtal:news", (event) => !event.detail.startsWith(id) && samtal.refresh(["mine"]));
   const offers = new Set();

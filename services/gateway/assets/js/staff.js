@@ -36,12 +36,19 @@
   }
 
   const parse = (html) => new DOMParser().parseFromString(html, "text/html");
-  const signIn = () => location.assign(`/sign-in?to=${encodeURIComponent(location.pathname)}`);
+  // Beside others, the page around it has the session, the presence and the way out.
+  const framed = top !== self;
+  if (framed) for (const form of document.querySelectorAll("form[data-stay]")) form.target = "_self";
+  const signIn = () => top.location.assign(`/sign-in?to=${encodeURIComponent(location.pathname)}`);
 
+  // On the way to another page; what this one shows may not be ours any more.
+  let leaving = false;
+  addEventListener("pageshow", () => (leaving = false));
   let asked = false;
   let again = false;
   /** Fetches this page anew, in the background, and takes these parts from it. Asked for meanwhile, it does so once more. */
   async function refresh(ids) {
+    if (leaving) return;
     if (asked) return void (again = true);
     asked = true;
     try {
@@ -65,6 +72,7 @@
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     if (form.id === "sign-out") sessionStorage.clear();
+    if (form.method === "post" && !form.dataset.swap && !event.defaultPrevented) leaving = true;
     if (form.method !== "post" || !form.dataset.swap) return;
     event.preventDefault();
     if (form.ariaBusy === "true") return;
@@ -74,7 +82,7 @@
       const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, event.submitter)) });
       if (answer.status === 401) return signIn();
       if (!answer.ok) throw new Error(answer.status);
-      if (new URL(answer.url).pathname !== location.pathname) return location.assign(answer.url);
+      if (new URL(answer.url).pathname !== location.pathname) return top.location.assign(answer.url);
       swap(parse(await answer.text()), form.dataset.swap.split(" "), form);
       lastKept = Date.now();
     } catch {
@@ -94,6 +102,7 @@
 
   async function keep() {
     lastKept = Date.now();
+    if (framed) return parent.samtal?.keep();
     try {
       const answer = await post("/staff/keep");
       if (answer.status === 401) return signIn();
@@ -111,7 +120,7 @@
   dialog.querySelector("[data-stay]").addEventListener("click", keep);
   dialog.addEventListener("cancel", keep);
   let warned = false;
-  setInterval(() => {
+  if (!framed) setInterval(() => {
     const end = Math.min(idle, expires);
     const left = end - Date.now() - ahead;
     if (left <= 0) return signIn();
@@ -127,8 +136,10 @@
 
   // Who has a page open is there.
   const renew = () => post("/staff/presence/renew", {}, BACKGROUND).catch(() => {});
-  setTimeout(renew, 1000);
-  setInterval(renew, 180_000);
+  if (!framed) {
+    setTimeout(renew, 1000);
+    setInterval(renew, 180_000);
+  }
 
   // --- Keys ------------------------------------------------------------------------------------------------------------
   const help = $("help");
@@ -165,10 +176,11 @@
     if (key === "?") help.showModal();
     else if (key === "j") move(1);
     else if (key === "k") move(-1);
-    else if (key === "n") location.assign("/staff/new");
+    else if (key === "/") reach("r") || reach("f");
+    else if (key === "n") top.location.assign("/staff/new");
     else if (key === "w" && $("text")) $("text").focus();
     else if (/^[1-9]$/.test(key)) document.querySelectorAll("#mine a[data-row]")[key - 1]?.click();
-    else if (key === "l" && !reach("l")) location.assign("/staff");
+    else if (key === "l" && !reach("l")) top.location.assign("/staff");
     else if (!/^[a-z]$/.test(key) || !reach(key)) return;
     event.preventDefault();
   });
@@ -180,15 +192,21 @@
     field.addEventListener("input", () => (field.value ? sessionStorage.setItem(key, field.value) : sessionStorage.removeItem(key)));
   }
 
-  for (const button of document.querySelectorAll("[data-copy]")) {
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      const field = $(button.dataset.copy);
-      field.select();
-      await (navigator.clipboard?.writeText(field.value).catch(() => document.execCommand("copy")) ?? document.execCommand("copy"));
-      $("copied").textContent = button.dataset.done;
-    });
-  }
+  const copies = () => {
+    for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+  };
+  copies();
+  document.addEventListener("samtal:swapped", copies);
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const field = $(button.dataset.copy);
+    field.select();
+    await (navigator.clipboard?.writeText(field.value).catch(() => document.execCommand("copy")) ?? document.execCommand("copy"));
+    // Keys work again: a field takes them for text.
+    button.focus();
+    $("copied").textContent = button.dataset.done;
+  });
 
   // --- Unread messages: how far this browser has shown each conversation -------------------------------------------------
   const seen = (id) => Number(localStorage.getItem(`samtal-seen-${id}`) || 0);
@@ -207,6 +225,8 @@
     }
   }
   document.addEventListener("samtal:swapped", badges);
+  // Another tab, or a frame of this one, has shown more.
+  addEventListener("storage", badges);
   document.addEventListener("samtal:news", (event) => {
     const [id, seq] = event.detail.split(" ");
     known.set(id, Math.max(known.get(id) || 0, Number(seq)));
@@ -242,5 +262,5 @@
   });
   document.addEventListener("samtal:end", (event) => event.detail === "signed-out" && signIn());
 
-  globalThis.samtal = { refresh, post, see, ring, count, signIn };
+  globalThis.samtal = { refresh, post, see, ring, count, keep, signIn };
 })();

@@ -67,7 +67,11 @@ async fn canned_replies(app: &App, caller: &Caller, request: &ListCannedRepliesR
     let worker = organisation.worker(&caller.principal.id).map(|worker| first_name(&worker.name)).unwrap_or_default();
     let clinic = organisation.clinic(&case.clinic).map(|clinic| clinic.name.as_str()).unwrap_or_default();
     let visitor = visitor_name(&case);
-    let fill = |text: &str| text.replace("{visitor}", &visitor).replace("{worker}", worker).replace("{clinic}", clinic);
+    let fill = |text: &str| {
+        // `Hej {visitor}!` to somebody without a name is `Hej!`.
+        let text = if visitor.is_empty() { text.replace(" {visitor}", "") } else { text.to_owned() };
+        text.replace("{visitor}", &visitor).replace("{worker}", worker).replace("{clinic}", clinic)
+    };
     let mut replies: Vec<_> =
         organisation.canned_replies.iter().filter(|reply| reply.clinic.as_ref().is_none_or(|clinic| *clinic == case.clinic)).collect();
     replies.sort_by_key(|reply| reply.clinic.is_none());

@@ -12,7 +12,7 @@ use super::desk::{Desk, Note};
 use super::plan::reachable;
 use super::roster;
 use crate::domain::case::{Command, State};
-use crate::domain::eligible::{Candidate, Costs, Load, Reason, verdict};
+use crate::domain::eligible::{Candidate, Costs, Load, Needs, Reason, verdict};
 use crate::store::cases::CaseRow;
 use crate::store::{alerts, presence};
 
@@ -20,7 +20,7 @@ impl Desk<'_, '_> {
     /// Alerts those who are there and have the case or could take it; answers whether there is anybody. Without anybody the case
     /// stays as it is: triage raises it in its own time.
     pub async fn alert(&mut self, row: &mut CaseRow, severity: Severity) -> Result<bool> {
-        let there = self.who_is_there(row).await?;
+        let there = self.who_is_there(row, &row.case.needs).await?;
         if there.is_empty() {
             return Ok(false);
         }
@@ -40,8 +40,8 @@ impl Desk<'_, '_> {
         Ok(true)
     }
 
-    /// The one who has the case, or those who could take it if they had room; present ones only.
-    async fn who_is_there(&mut self, row: &CaseRow) -> Result<Vec<String>> {
+    /// The one who has the case, or those who could take it with these needs if they had room; present ones only.
+    pub(super) async fn who_is_there(&mut self, row: &CaseRow, needs: &Needs) -> Result<Vec<String>> {
         let region = self.region.clone();
         let Some(organisation) = region.organisation(&row.organisation) else { return Ok(Vec::new()) };
         let holder = match &row.case.state {
@@ -49,7 +49,7 @@ impl Desk<'_, '_> {
             State::Assigned { worker, .. } => Some(worker.as_str()),
             State::Pending { .. } | State::Waiting | State::Offered(_) => None,
         };
-        let asked: Vec<_> = match (holder, region.queue(&row.case.needs.queue)) {
+        let asked: Vec<_> = match (holder, region.queue(&needs.queue)) {
             (Some(holder), _) => organisation.workers.iter().filter(|worker| worker.id == holder).collect(),
             (None, Some((_, queue))) => organisation.workers.iter().filter(|worker| worker.answers(queue)).collect(),
             // No queue is known yet.
@@ -61,7 +61,7 @@ impl Desk<'_, '_> {
         presences.retain(|_, one| one.present && one.expires_at > self.unit.now);
         let candidates: Vec<Candidate> =
             asked.iter().map(|worker| roster::candidate(organisation, worker, presences.get(&worker.id), Load::default())).collect();
-        let needs = reachable(&row.case.needs, &candidates);
+        let needs = reachable(needs, &candidates);
         let fits = |candidate: &&Candidate| match holder {
             Some(_) => candidate.present,
             None => matches!(verdict(&needs, candidate, &Costs::default(), &BTreeSet::new()), Reason::Eligible | Reason::NoRoom),

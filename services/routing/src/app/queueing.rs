@@ -6,6 +6,8 @@ use super::desk::{Desk, Note};
 use super::perform::TRIAGE;
 use super::{TRIAGE_DEADLINE, roster};
 use crate::domain::case::{Command, State, decide};
+use crate::domain::eligible::Needs;
+use crate::store::alerts;
 use crate::store::cases::CaseRow;
 use crate::store::verdicts::{self, Verdict};
 
@@ -16,6 +18,11 @@ impl Desk<'_, '_> {
         if queue.is_none() && matches!(row.case.state, State::Pending { .. }) {
             return self.put_off(row, Some(verdict)).await;
         }
+        let ahead = !row.case.triaged && matches!(row.case.state, State::Waiting | State::Offered(_));
+        let (queue, note) = match queue {
+            Some(queue) if ahead => self.belongs(row, queue, verdict).await?,
+            queue => (queue, Note::default()),
+        };
         let commands = [
             Some(Command::Triaged { severity: verdict.severity, queue, profession: verdict.profession }),
             verdict.lowered.then_some(Command::Lowered { severity: verdict.severity }),
@@ -27,7 +34,25 @@ impl Desk<'_, '_> {
             decision.case = next.case;
             decision.effects.extend(next.effects);
         }
-        self.perform(row, decision, Note::default()).await
+        self.perform(row, decision, note).await
+    }
+
+    /// Where a case belongs that went ahead of triage. It goes there only if somebody is there, for its visitor may have been told that
+    /// a person is alerted; and that person is alerted in turn.
+    async fn belongs(&mut self, row: &CaseRow, queue: String, verdict: &Verdict) -> Result<(Option<String>, Note)> {
+        let needs = Needs { queue: queue.clone(), profession: verdict.profession, ..row.case.needs.clone() };
+        if needs.queue == row.case.needs.queue {
+            return Ok((None, Note::default()));
+        }
+        let there = self.who_is_there(row, &needs).await?;
+        if there.is_empty() {
+            return Ok((None, Note::default()));
+        }
+        let offered = matches!(row.case.state, State::Offered(_));
+        for worker in alerts::pass_on(self.unit.tx, row.id, &row.organisation, there, offered, self.unit.now).await? {
+            self.ring(&worker);
+        }
+        Ok((Some(queue), Note { why: "triage named another queue, and somebody is there".to_owned(), ..Note::default() }))
     }
 
     /// The deadline of triage has passed.

@@ -56,7 +56,7 @@ pub enum State {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Triage's verdict. After the deadline it can still raise the severity, no more.
+    /// Triage's verdict. On a case that waits without one already it raises the severity and, with a queue, says where it belongs.
     Triaged {
         severity: Severity,
         queue: Option<String>,

@@ -29,6 +29,23 @@ pub async fn end(tx: &mut Tx, case: Id) -> Result<()> {
     Ok(())
 }
 
+/// Alerts these workers to what others were alerted to, and those no more unless `keep`. Answers who is alerted now: nobody, if nobody was.
+pub async fn pass_on(tx: &mut Tx, case: Id, organisation: &str, to: Vec<String>, keep: bool, now: Time) -> Result<Vec<String>> {
+    let rows = tx.rows("SELECT severity FROM alert WHERE case_id = $1", args![case]).await?;
+    let mut gravest = None;
+    for row in &rows {
+        gravest = gravest.max(Severity::from_code(&row.text(0)?));
+    }
+    let Some(severity) = gravest else { return Ok(Vec::new()) };
+    if !keep {
+        end(tx, case).await?;
+    }
+    for worker in &to {
+        raise(tx, case, organisation, worker, severity, now).await?;
+    }
+    Ok(to)
+}
+
 /// A worker's alerts, oldest first, as committed.
 pub async fn list(db: &Scoped, organisation: &str, worker: &str) -> Result<Vec<Alert>> {
     let rows = db

@@ -98,6 +98,49 @@ async fn who_turned_it_down_is_asked_again_and_a_left_message_waits_no_longer() 
 }
 
 #[tokio::test]
+async fn a_verdict_that_comes_later_moves_it_to_where_it_belongs_if_somebody_is_there() {
+    let suite = Suite::new().await;
+    // She is there and has no room: what goes ahead of triage waits at its door.
+    suite.present(anna(), 30).await;
+    suite.arrive(1, Severity::Soon, "").await;
+    let offer = suite.offer(anna()).await;
+    suite.accept(anna(), &offer, "").await.unwrap();
+    for n in [2, 3] {
+        suite.open(n).await;
+        assert!(suite.alert(n).await.unwrap());
+    }
+    suite.triage(2, Severity::Routine, "bak").await;
+    assert_eq!(suite.alerts(anna()).await.len(), 2, "nobody is there: it stays with who was alerted");
+    assert_eq!(suite.queue(lea(), "fram").await.unwrap().len(), 2);
+
+    let tor = || principal(Role::Worker, "sjukvard", "tor", &["tva"]);
+    suite.present(tor(), 0).await;
+    suite.triage(3, Severity::Routine, "bak").await;
+    assert_eq!((suite.alerts(anna()).await, suite.alerts(tor()).await), (vec![case(2).to_string()], vec![case(3).to_string()]));
+    suite.offer(tor()).await;
+    let there = suite.queue(lea(), "bak").await.unwrap();
+    assert_eq!((there.len(), there[0].severity()), (1, proto::intake::Severity::Emergency), "what was seen is not taken back");
+    // A second verdict moves nothing any more.
+    suite.triage(2, Severity::Soon, "bak").await;
+    assert_eq!(suite.queue(lea(), "fram").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_open_offer_stands_and_only_the_next_one_is_elsewhere() {
+    let suite = Suite::new().await;
+    let tor = || principal(Role::Worker, "sjukvard", "tor", &["tva"]);
+    suite.present(anna(), 0).await;
+    suite.present(tor(), 0).await;
+    suite.open(1).await;
+    assert!(suite.alert(1).await.unwrap());
+    let offer = suite.offer(anna()).await;
+    suite.triage(1, Severity::Soon, "bak").await;
+    assert_eq!((suite.alerts(anna()).await.len(), suite.alerts(tor()).await.len()), (1, 1));
+    suite.decline(anna(), &offer).await.unwrap();
+    suite.offer(tor()).await;
+}
+
+#[tokio::test]
 async fn nonsense_is_refused_by_its_field() {
     let suite = Suite::new().await;
     assert_eq!(refusal(suite.alert(9).await), (Code::NotFound, "NOT_FOUND"));

@@ -3,8 +3,10 @@
 use axum::extract::Path;
 use axum::response::Response;
 use kernel::Id;
-use proto::intake::{CaseMode, CaseState, CloseCaseRequest, Outcome, ReopenCaseRequest, SetCaseModeRequest, Severity};
-use proto::routing::{ReleaseCaseRequest, TransferCaseRequest};
+use proto::intake::{
+    CaseMode, CaseState, CloseCaseRequest, MarkDocumentedRequest, Outcome, ReopenCaseRequest, SetCaseModeRequest, Severity,
+};
+use proto::routing::ReleaseCaseRequest;
 use proto::triage::SetSeverityRequest;
 use serde::Deserialize;
 
@@ -26,6 +28,8 @@ pub fn refused(page: &Page, staff: &Staff, case: &str, status: tonic::Status, pa
     let said = match rpc::status::reason(&status).as_deref() {
         Some("CASE_CLOSED") => "closed-already",
         Some("NOT_HOLDER" | "CASE_NOT_ASSIGNED") => "not-yours",
+        Some("NO_QUEUE") => "queue-missing",
+        Some("CASE_NOT_CLOSED") => "open-still",
         Some("SLOT_TAKEN" | "SLOT_PASSED" | "HOLD_EXPIRED" | "SLOT_NOT_OFFERED") => "slot-taken",
         _ => return Err(status.into()),
     };
@@ -93,33 +97,17 @@ pub async fn mode(page: Page, staff: Staff, Path(case): Path<Id>, Form(asked): F
     }
 }
 
+/// Where a leader comes from.
 #[derive(Deserialize)]
-pub struct To {
-    #[serde(default)]
-    worker: String,
-    /// Where a leader comes from.
+pub struct From {
     #[serde(default)]
     board: String,
 }
 
-pub async fn transfer(page: Page, staff: Staff, Path(case): Path<Id>, Form(to): Form<To>) -> Result<Response, Problem> {
-    let case = case.to_string();
-    if to.worker.is_empty() {
-        return Ok(back(&page, &staff, &case, "colleague-unknown", "transfer"));
-    }
-    let request = TransferCaseRequest { request_id: String::new(), case_id: case.clone(), worker_id: to.worker, ..Default::default() };
-    match staff.calls.routing().transfer_case(request).await {
-        Ok(_) if !to.board.is_empty() => Ok(page.then("/leader?said=offered-on", &staff.calls)),
-        // The case is the colleague's to take now.
-        Ok(_) => Ok(page.then("/staff?said=offered-on", &staff.calls)),
-        Err(status) => refused(&page, &staff, &case, status, "transfer"),
-    }
-}
-
-pub async fn release(page: Page, staff: Staff, Path(case): Path<Id>, Form(to): Form<To>) -> Result<Response, Problem> {
+pub async fn release(page: Page, staff: Staff, Path(case): Path<Id>, Form(from): Form<From>) -> Result<Response, Problem> {
     let case = case.to_string();
     match staff.calls.routing().release_case(ReleaseCaseRequest { request_id: String::new(), case_id: case.clone() }).await {
-        Ok(_) if !to.board.is_empty() => Ok(page.then("/leader?said=released", &staff.calls)),
+        Ok(_) if !from.board.is_empty() => Ok(page.then("/leader?said=released", &staff.calls)),
         Ok(_) => Ok(page.then("/staff?said=released", &staff.calls)),
         Err(status) => refused(&page, &staff, &case, status, "transfer"),
     }
@@ -140,6 +128,16 @@ pub async fn close(page: Page, staff: Staff, Path(case): Path<Id>, Form(ending):
     match staff.calls.cases().close_case(request).await {
         Ok(_) => Ok(page.then(&format!("{}#summary", address(&case)), &staff.calls)),
         Err(status) => refused(&page, &staff, &case, status, "close"),
+    }
+}
+
+/// The case stands in the journal now, and leaves the list of those that do not.
+pub async fn documented(page: Page, staff: Staff, Path(case): Path<Id>) -> Result<Response, Problem> {
+    let case = case.to_string();
+    let request = MarkDocumentedRequest { request_id: String::new(), case_id: case.clone() };
+    match staff.calls.cases().mark_documented(request).await {
+        Ok(_) => Ok(back(&page, &staff, &case, "documented", "summary")),
+        Err(status) => refused(&page, &staff, &case, status, "summary"),
     }
 }
 

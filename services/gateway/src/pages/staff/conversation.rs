@@ -2,10 +2,13 @@
 
 use askama::Template;
 use axum::extract::{Path, Query};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use kernel::{Id, Time};
-use proto::intake::{Case, CaseMode, CaseState, ListNotesRequest, Message, Note, Outcome, SenderKind, Severity};
-use proto::routing::{ListPresenceRequest, NamedWorker};
+use proto::intake::{
+    AnsweredQuestion, CannedReply, Case, CaseMode, CaseState, GetSummaryRequest, ListNotesRequest, Message, Note, Outcome, SenderKind,
+    Severity, Summary, SystemCode,
+};
 use proto::scheduling::{Booking, BookingState, ListBookingsRequest};
 use proto::triage::{GetTriageRequest, Triage};
 use serde::Deserialize;
@@ -14,7 +17,7 @@ use super::desk::followed;
 use super::names::Names;
 use super::said::{Notice, Said};
 use super::view::{self, Row};
-use super::{acts, cases};
+use super::{acts, cases, history, replies, side, transfer};
 use crate::pages::case;
 use crate::web::{Page, Problem, Staff};
 
@@ -23,18 +26,16 @@ pub const OUTCOMES: [Outcome; 6] =
     [Outcome::Advice, Outcome::Treated, Outcome::Booked, Outcome::Referred, Outcome::Administrative, Outcome::Abandoned];
 pub const SEVERITIES: [Severity; 5] = [Severity::Emergency, Severity::Urgent, Severity::Soon, Severity::Routine, Severity::Admin];
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct Wanted {
     /// Anything: from the first message on.
     all: Option<String>,
-}
-
-/// Somebody who could have the case instead.
-struct Colleague {
-    id: String,
-    name: String,
-    profession: String,
-    present: bool,
+    /// Why the visitor's earlier contacts are opened; without it they stay closed.
+    #[serde(default)]
+    history: String,
+    /// Beside others, on a page that has all that the conversations share.
+    #[serde(skip)]
+    framed: bool,
 }
 
 /// A booking as it is shown.
@@ -63,8 +64,15 @@ struct Conversation {
     names: Names,
     triage: Option<Triage>,
     bookings: Vec<Booked>,
-    colleagues: Vec<Colleague>,
+    summary: Option<Summary>,
+    replies: Vec<CannedReply>,
+    goals: transfer::Goals,
+    /// The visitor's other cases; None: nobody has asked for them.
+    past: Option<Vec<history::Past>>,
+    /// What stands in the field for the next message.
+    draft: String,
     draft_due: String,
+    framed: bool,
 }
 
 impl Conversation {
@@ -90,6 +98,12 @@ impl Conversation {
         followed(&self.mine)
     }
 
+    /// This one and the most pressing of the others.
+    fn side(&self) -> String {
+        let other = self.mine.iter().find(|row| row.id != self.case.case_id);
+        other.map_or_else(|| self.case.case_id.clone(), |row| format!("{},{}", self.case.case_id, row.id))
+    }
+
     fn is_mine(&self, message: &Message) -> bool {
         message.sender_kind() == SenderKind::Worker
     }
@@ -111,11 +125,8 @@ impl Conversation {
         because
     }
 
-    /// A red flag's category in words, or its code if there are none yet.
     fn red_flag(&self, category: &str) -> String {
-        let key = format!("red-flag-{}", category.replace('_', "-"));
-        let said = self.page.say(&key).to_string();
-        if said == key { category.to_owned() } else { said }
+        view::red_flag(&self.page, category)
     }
 
     fn severities(&self) -> Vec<(&'static str, String, bool)> {
@@ -143,6 +154,60 @@ impl Conversation {
         view::moment(self.case.erase_at.as_ref())
     }
 
+    /// What was asked at the door, and what was answered.
+    fn answered(&self) -> &[AnsweredQuestion] {
+        self.summary.as_ref().map(|summary| summary.answers.as_slice()).unwrap_or_default()
+    }
+
+    /// What the visitor has been told to do by the rules that held.
+    fn advice(&self) -> &[String] {
+        self.summary.as_ref().map(|summary| summary.advice.as_slice()).unwrap_or_default()
+    }
+
+    /// Parts of the summary were not to be had.
+    fn incomplete(&self) -> bool {
+        self.summary.as_ref().is_none_or(|summary| summary.incomplete)
+    }
+
+    /// `3 of the visitor, 2 of staff`.
+    fn counted(&self) -> String {
+        let (visitor, staff) = self.summary.as_ref().map_or((0, 0), |one| (one.visitor_messages, one.worker_messages));
+        self.page.say("summary-counted").with("visitor", visitor).with("staff", staff).to_string()
+    }
+
+    /// Whom the visitor was guided on to in this conversation.
+    fn referred(&self) -> Vec<&str> {
+        let lines = self.messages.iter().filter_map(|message| message.system.as_ref());
+        let cards = lines.filter(|line| line.code() == SystemCode::Referral);
+        cards.filter_map(|line| line.params.get("name")).map(String::as_str).collect()
+    }
+
+    /// What the visitor has told of themselves, each with what it is.
+    fn told(&self) -> Vec<(String, &str)> {
+        let told = self.case.revealed.iter();
+        told.map(|one| (view::identity_field(&self.page, one.field()).to_string(), one.value.as_str())).collect()
+    }
+
+    /// Whether somebody vouches for who the visitor is, so that there is a history to look into.
+    fn known(&self) -> bool {
+        let identified = self.case.visitor.as_ref().is_some_and(|visitor| visitor.identified);
+        identified && !self.staff.is_volunteer()
+    }
+
+    /// Why one may look into it.
+    fn reasons(&self) -> Vec<(&'static str, String)> {
+        history::REASONS.map(|one| (one, self.page.say(&format!("history-{}", one.replace('_', "-"))).to_string())).into()
+    }
+
+    fn documented(&self) -> String {
+        view::moment(self.case.documented_at.as_ref())
+    }
+
+    /// Whether the case has to go into the journal: nobody writes down who left unanswered, or practice.
+    fn to_document(&self) -> bool {
+        cases::to_document(&self.case)
+    }
+
     fn noted(&self, note: &Note) -> String {
         view::short(note.created_at.as_ref(), self.now)
     }
@@ -152,25 +217,35 @@ pub async fn show(
     page: Page,
     staff: Staff,
     Path(case): Path<Id>,
-    Query(wanted): Query<Wanted>,
+    Query(mut wanted): Query<Wanted>,
     Query(said): Query<Said>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let id = case.to_string();
+    let notice = said.notice(&page);
+    wanted.framed = side::framed(&headers);
+    open(page, staff, &case.to_string(), &wanted, notice, String::new()).await
+}
+
+/// The page, with `draft` in the field for the next message.
+pub async fn open(page: Page, staff: Staff, id: &str, wanted: &Wanted, notice: Option<Notice>, draft: String) -> Result<Response, Problem> {
     let now = staff.calls.now();
-    let case = case::load(&staff.calls, &id).await?;
+    let case = case::load(&staff.calls, id).await?;
     let names = Names::load(&page, &staff).await?;
     let from = if wanted.all.is_some() { 0 } else { (case.last_seq - case::SHOWN).max(0) };
-    let (mine, messages, notes, triage, bookings, present) = tokio::try_join!(
+    let answers = case.worker_id == staff.id && case.state() != CaseState::Closed;
+    let (mine, messages, notes, triage, bookings, summary, replies, goals, past) = tokio::try_join!(
         cases::mine(&page, &staff, &names, now),
-        case::messages(&staff.calls, &id, from),
-        notes(&staff, &id),
-        triage(&staff, &id),
-        bookings(&page, &staff, &id, now),
-        present(&staff),
+        case::messages(&staff.calls, id, from),
+        notes(&staff, id),
+        triage(&staff, id),
+        bookings(&page, &staff, id, now),
+        summary(&page, &staff, id),
+        replies::list(&staff, id, answers),
+        transfer::goals(&page, &staff, &names, &case, answers),
+        history::past(&page, &staff, &names, &case, &wanted.history),
     )?;
-    let colleagues = colleagues(&page, &staff, &names, &case, &present);
     let conversation = Conversation {
-        notice: said.notice(&page),
+        notice,
         row: Row::new(&page, &names, &case, now),
         door: names.door(&case.entry_point_id).to_owned(),
         more: messages.first().is_some_and(|first| first.seq > 1),
@@ -185,9 +260,24 @@ pub async fn show(
         names,
         triage,
         bookings,
-        colleagues,
+        summary,
+        replies,
+        goals,
+        past,
+        draft,
+        framed: wanted.framed,
     };
     page.show(&conversation)
+}
+
+/// For the journal, in the language of who reads it here. While intake cannot put it together the conversation goes on without.
+async fn summary(page: &Page, staff: &Staff, case: &str) -> Result<Option<Summary>, Problem> {
+    let request = GetSummaryRequest { case_id: case.to_owned(), language: page.language().code().to_owned() };
+    match staff.calls.cases().get_summary(request).await {
+        Ok(answer) => Ok(answer.into_inner().summary),
+        Err(status) if status.code() == tonic::Code::Unauthenticated => Err(status.into()),
+        Err(_) => Ok(None),
+    }
 }
 
 async fn notes(staff: &Staff, case: &str) -> Result<Vec<Note>, Problem> {
@@ -222,30 +312,4 @@ fn booked(page: &Page, booking: &Booking, now: Time) -> Booked {
         what: format!("{}, {}", slot.resource_name, view::channel(page, slot.channel())),
         stands: booking.state() == BookingState::Confirmed,
     }
-}
-
-/// Who is there, for handing over. Volunteers cannot hand over and see nobody.
-async fn present(staff: &Staff) -> Result<Vec<String>, Problem> {
-    if staff.is_volunteer() {
-        return Ok(Vec::new());
-    }
-    let known = staff.calls.routing().list_presence(ListPresenceRequest::default()).await?.into_inner().presences;
-    Ok(known.into_iter().filter(|one| one.present).map(|one| one.worker_id).collect())
-}
-
-/// Those who are there first, then by name.
-fn colleagues(page: &Page, staff: &Staff, names: &Names, case: &Case, present: &[String]) -> Vec<Colleague> {
-    if staff.is_volunteer() {
-        return Vec::new();
-    }
-    let others = names.workers().filter(|one| one.worker_id != case.worker_id && one.clinic_ids.contains(&case.clinic_id));
-    let colleague = |one: &NamedWorker| Colleague {
-        present: present.contains(&one.worker_id),
-        id: one.worker_id.clone(),
-        name: one.name.clone(),
-        profession: page.say(&format!("profession-{}", one.profession)).to_string(),
-    };
-    let mut found: Vec<Colleague> = others.map(colleague).collect();
-    found.sort_by(|a, b| b.present.cmp(&a.present).then_with(|| a.name.cmp(&b.name)));
-    found
 }

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Response;
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use kernel::Id;
 use proto::intake::{Case, CaseState, Severity};
 use proto::routing::{
-    AcceptOfferRequest, ClaimCaseRequest, DeclineOfferRequest, ListOffersRequest, ListPresenceRequest, ListQueueRequest, Presence,
+    AcceptOfferRequest, ClaimCaseRequest, DeclineOfferRequest, ListOffersRequest, ListPresenceRequest, ListQueueRequest, Offer, Presence,
     QueuedCase, SetPresenceRequest,
 };
 use serde::Deserialize;
@@ -18,6 +18,7 @@ use super::names::Names;
 use super::said::{Notice, Said};
 use super::view::{self, Row};
 use super::{acts, cases};
+use crate::pages::case;
 use crate::web::{Form, Page, Problem, Staff};
 
 /// Closed cases that the worklist shows.
@@ -76,6 +77,7 @@ struct Desk {
     offers: Vec<OfferCard>,
     mine: Vec<Row>,
     waiting: Vec<Waiting>,
+    undocumented: Vec<Row>,
     closed: Vec<Row>,
 }
 
@@ -83,6 +85,17 @@ impl Desk {
     /// Own cases with the last number that is known of each, for the stream of news.
     fn followed(&self) -> String {
         followed(&self.mine)
+    }
+
+    /// One's own by whose turn it is: who sits at a screen, whom we owe an answer, who owes us one.
+    fn groups(&self) -> Vec<(String, Vec<&Row>)> {
+        let of = |key: &str, state: CaseState| {
+            let rows: Vec<&Row> = self.mine.iter().filter(|row| row.state == state).collect();
+            (self.page.say(key).to_string(), rows)
+        };
+        let groups =
+            [of("mine-live", CaseState::Active), of("mine-us", CaseState::WaitingForUs), of("mine-visitor", CaseState::WaitingForVisitor)];
+        groups.into_iter().filter(|(_, rows)| !rows.is_empty()).collect()
     }
 }
 
@@ -113,6 +126,14 @@ async fn waiting_cases(staff: &Staff) -> Result<HashMap<String, Case>, Problem> 
     Ok(found.into_iter().map(|case| (case.case_id.clone(), case)).collect())
 }
 
+/// What a colleague wants to hand over waits in no queue: it is asked for by its id. Out of reach, the offer stands for itself.
+async fn with_offered(staff: &Staff, mut known: HashMap<String, Case>, offers: &[Offer]) -> HashMap<String, Case> {
+    let missing = offers.iter().filter(|offer| !staff.is_volunteer() && !known.contains_key(&offer.case_id));
+    let found = join_all(missing.map(|offer| case::load(&staff.calls, &offer.case_id))).await;
+    known.extend(found.into_iter().flatten().map(|case| (case.case_id.clone(), case)));
+    known
+}
+
 async fn presence_of(staff: &Staff) -> Result<Presence, Problem> {
     let known = staff.calls.routing().list_presence(ListPresenceRequest::default()).await?.into_inner().presences;
     Ok(known.into_iter().find(|one| one.worker_id == staff.id).unwrap_or_default())
@@ -123,14 +144,16 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
     let names = Names::load(&page, &staff).await?;
     let mut routing = staff.calls.routing();
     let offers = async { Ok(routing.list_offers(ListOffersRequest {}).await?.into_inner()) };
-    let (presence, offers, queued, known, mine, closed) = tokio::try_join!(
+    let (presence, offers, queued, known, mine, undocumented, closed) = tokio::try_join!(
         presence_of(&staff),
         offers,
         queued(&staff, &names),
         waiting_cases(&staff),
         cases::mine(&page, &staff, &names, now),
+        cases::undocumented(&page, &staff, &names, now),
         cases::list(&staff, &[CaseState::Closed], &staff.id, CLOSED),
     )?;
+    let known = with_offered(&staff, known, &offers.offers).await;
     let row = |case: &str| known.get(case).map(|case| Row::new(&page, &names, case, now));
     let claimable = |queue: &str| staff.is_leader() || names.queue_of(queue).is_some_and(|queue| queue.pull);
     let mut waiting: Vec<Waiting> = queued
@@ -184,6 +207,7 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
         presence,
         mine,
         waiting,
+        undocumented,
     };
     page.show(&desk)
 }

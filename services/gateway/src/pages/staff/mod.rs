@@ -5,11 +5,17 @@ mod book;
 pub mod cases;
 mod conversation;
 mod desk;
+mod hand_over;
+mod history;
 mod keep;
 pub mod names;
 mod open;
+mod refer;
+mod replies;
 pub mod said;
 mod say;
+mod side;
+mod transfer;
 pub mod view;
 
 use axum::Router;
@@ -26,6 +32,8 @@ pub fn routes() -> Router<Gateway> {
         .route("/staff/offers/{offer}/accept", post(desk::accept))
         .route("/staff/offers/{offer}/decline", post(desk::decline))
         .route("/staff/claim/{case}", post(desk::claim))
+        .route("/staff/hand-over", get(hand_over::form).post(hand_over::hand_over))
+        .route("/staff/side", get(side::show))
         .route("/staff/new", get(open::doors))
         .route("/staff/new/{door}", get(open::form).post(open::open))
         .route("/staff/c/{case}", get(conversation::show))
@@ -34,10 +42,13 @@ pub fn routes() -> Router<Gateway> {
         .route("/staff/c/{case}/note", post(say::note))
         .route("/staff/c/{case}/severity", post(acts::severity))
         .route("/staff/c/{case}/mode", post(acts::mode))
-        .route("/staff/c/{case}/transfer", post(acts::transfer))
+        .route("/staff/c/{case}/reply", post(replies::fill))
+        .route("/staff/c/{case}/transfer", post(transfer::transfer))
         .route("/staff/c/{case}/release", post(acts::release))
         .route("/staff/c/{case}/close", post(acts::close))
+        .route("/staff/c/{case}/documented", post(acts::documented))
         .route("/staff/c/{case}/reopen", post(acts::reopen))
+        .route("/staff/c/{case}/refer", get(refer::targets).post(refer::refer))
         .route("/staff/c/{case}/book", get(book::slots).post(book::book))
         .route("/staff/c/{case}/book/cancel", post(book::cancel))
 }

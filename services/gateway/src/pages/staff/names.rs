@@ -1,6 +1,6 @@
 //! What things are called in the caller's organisation. A thing without a name shows its id: better than nothing at all.
 
-use proto::routing::{GetDirectoryRequest, GetDirectoryResponse, NamedEntryPoint, NamedQueue, NamedWorker};
+use proto::routing::{GetDirectoryRequest, GetDirectoryResponse, NamedClinic, NamedEntryPoint, NamedQueue, NamedWorker};
 
 use crate::web::{Page, Problem, Staff};
 
@@ -41,6 +41,22 @@ impl Names {
 
     pub fn queue_of(&self, id: &str) -> Option<&NamedQueue> {
         self.directory.queues.iter().find(|one| one.queue_id == id)
+    }
+
+    /// Clinics that have a queue.
+    pub fn staffed_clinics(&self) -> impl Iterator<Item = &NamedClinic> {
+        let queues = &self.directory.queues;
+        self.directory.clinics.iter().filter(|clinic| queues.iter().any(|queue| queue.clinic_id == clinic.clinic_id))
+    }
+
+    /// Who answers at a clinic: the professions of its queues, one for each queue.
+    pub fn professions_at<'a>(&'a self, clinic: &'a str) -> impl Iterator<Item = &'a str> {
+        self.directory.queues.iter().filter(move |queue| queue.clinic_id == clinic).map(|queue| queue.profession.as_str())
+    }
+
+    /// Queues of these clinics.
+    pub fn queues_at<'a>(&'a self, clinics: &'a [String]) -> impl Iterator<Item = &'a NamedQueue> {
+        self.directory.queues.iter().filter(|queue| clinics.contains(&queue.clinic_id))
     }
 
     /// Queues that this worker answers; a leader's: all of their clinics.

@@ -76,6 +76,11 @@ pub struct Filled {
     name: String,
     #[serde(default)]
     birth_year: String,
+    /// There: whoever fills this in has checked who it is.
+    #[serde(default)]
+    identified: Option<String>,
+    #[serde(default)]
+    external_ref: String,
     #[serde(default)]
     for_whom: String,
     #[serde(default)]
@@ -99,13 +104,21 @@ pub async fn open(page: Page, staff: Staff, Path(id): Path<String>, Form(filled)
         let error = page.say("open-year-unreadable").to_string();
         return show(&page, staff, door, filled, error);
     };
+    let external_ref = filled.external_ref.trim().to_owned();
+    if filled.identified.is_some() && external_ref.is_empty() {
+        let error = page.say("open-ref-missing").to_string();
+        return show(&page, staff, door, filled, error);
+    }
     let channel = CHANNELS.into_iter().find(|one| super::book::channel_code(*one) == filled.channel).unwrap_or(Channel::Phone);
     let for_whom = match filled.for_whom.as_str() {
         "child" => ForWhom::Child,
         "relative" => ForWhom::Relative,
         _ => ForWhom::Self_,
     };
-    let visitor = Visitor { display_name: filled.name.trim().to_owned(), birth_year, ..Visitor::default() };
+    let display_name = filled.name.trim().to_owned();
+    // Whom nobody has checked has no history that others may look into.
+    let identified = filled.identified.is_some();
+    let visitor = Visitor { display_name, birth_year, identified, external_ref, ..Visitor::default() };
     let keep = filled.keep.is_some();
     let request = OpenCaseRequest {
         request_id: filled.request_id.clone(),

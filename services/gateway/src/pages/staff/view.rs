@@ -3,7 +3,7 @@
 use jiff::civil::DateTime;
 use kernel::Time;
 use prost_types::Timestamp;
-use proto::intake::{Case, CaseMode, CaseState, Channel, ForWhom, Outcome, Severity, SystemLine};
+use proto::intake::{Case, CaseMode, CaseState, Channel, ForWhom, IdentityField, Outcome, Severity, SystemCode, SystemLine};
 
 use super::names::Names;
 use crate::i18n::Say;
@@ -69,12 +69,51 @@ pub fn state(page: &Page, state: CaseState) -> Say {
     page.say(&format!("staff-state-{}", ending(state.as_str_name(), "CASE_STATE_")))
 }
 
-/// What Samtal itself says in a conversation, in staff's words; what it names stands behind it.
+pub fn identity_field(page: &Page, field: IdentityField) -> Say {
+    page.say(&format!("told-{}", ending(field.as_str_name(), "IDENTITY_FIELD_")))
+}
+
+/// What Samtal itself says in a conversation, in staff's words.
 pub fn line(page: &Page, line: &SystemLine) -> String {
-    let said = page.say(&format!("system-{}", ending(line.code().as_str_name(), "SYSTEM_CODE_")));
-    let shown = ["first_name", "name", "url", "code"];
-    let named: Vec<&str> = shown.iter().filter_map(|name| line.params.get(*name)).map(String::as_str).filter(|it| !it.is_empty()).collect();
-    if named.is_empty() { said.to_string() } else { format!("{said}: {}", named.join(", ")) }
+    let param = |name: &str| line.params.get(name).map(String::as_str).unwrap_or_default();
+    let key = format!("system-{}", ending(line.code().as_str_name(), "SYSTEM_CODE_"));
+    let by_visitor = param("by") == "visitor";
+    let said = match line.code() {
+        SystemCode::Joined | SystemCode::Transferred => {
+            page.say(&key).with("who", who_answers(page, param("profession"), param("first_name")))
+        }
+        SystemCode::Closed | SystemCode::Reopened if by_visitor => page.say(&format!("{key}-by-visitor")),
+        SystemCode::RedFlag => {
+            let flags: Vec<String> = param("categories").split(',').map(|one| red_flag(page, one)).collect();
+            page.say(&key).with("flags", flags.join(", ")).with("numbers", param("numbers").replace(',', ", "))
+        }
+        SystemCode::IdentityRevealed => {
+            let field = IdentityField::from_str_name(&format!("IDENTITY_FIELD_{}", param("field").to_ascii_uppercase()));
+            page.say(&key).with("field", identity_field(page, field.unwrap_or_default()))
+        }
+        SystemCode::Referral => page.say(&key).with("name", param("name")).with("code", param("code")),
+        _ => page.say(&key),
+    };
+    said.to_string()
+}
+
+/// `Siv, nurse`; no name where the organisation shows none.
+fn who_answers(page: &Page, profession: &str, first_name: &str) -> String {
+    let profession = page.say(&format!("profession-{profession}")).to_string();
+    if first_name.is_empty() { profession } else { format!("{first_name}, {}", profession.to_lowercase()) }
+}
+
+/// Where a line leads: to the video meeting.
+pub fn link(line: &SystemLine) -> Option<&str> {
+    let url = line.params.get("url").filter(|_| line.code() == SystemCode::Video)?;
+    (url.starts_with("https://") || url.starts_with("http://")).then_some(url.as_str())
+}
+
+/// A red flag's category in words, or its code if there are none yet.
+pub fn red_flag(page: &Page, category: &str) -> String {
+    let key = format!("red-flag-{}", category.replace('_', "-"));
+    let said = page.say(&key).to_string();
+    if said == key { category.to_owned() } else { said }
 }
 
 /// How a severity looks; its name stands there as well.
@@ -114,6 +153,7 @@ pub struct Row {
     pub worker: String,
     pub closed: String,
     pub outcome: String,
+    pub documented: bool,
     due_at: i64,
 }
 
@@ -148,6 +188,7 @@ impl Row {
             worker: names.worker(&case.worker_id).to_owned(),
             closed: short(case.closed_at.as_ref(), now),
             outcome: outcome(page, case.outcome()).to_string(),
+            documented: case.documented_at.is_some(),
             due_at: due_at.unwrap_or(i64::MAX),
         }
     }

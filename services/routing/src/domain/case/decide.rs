@@ -12,6 +12,7 @@ use super::{Case, Command, Decision, Effect, Ended, Offer, Refusal, State, Targe
 /// - an offer that is not the open one is refused, and so is accepting from `until` on;
 /// - `since` never changes, so a case comes back from an offer to the place of its age;
 /// - at its deadline a case without a verdict waits, as URGENT or graver;
+/// - a first verdict may move a case that waits without one; an open offer stands, and only what comes after it is elsewhere;
 /// - only `Lowered` lowers the severity;
 /// - a command that is refused changes nothing.
 pub fn decide(case: &Case, command: &Command, now: Time) -> Result<Decision, Refusal> {
@@ -26,10 +27,23 @@ pub fn decide(case: &Case, command: &Command, now: Time) -> Result<Decision, Ref
         Command::Triaged { severity, queue, profession } => {
             next.severity(case.severity.max(*severity));
             next.case.triaged = true;
-            if matches!(case.state, State::Pending { .. }) {
-                next.case.needs.queue = queue.clone().unwrap_or_else(|| case.needs.queue.clone());
-                next.case.needs.profession = *profession;
-                next.wait();
+            match &case.state {
+                State::Pending { .. } => {
+                    next.case.needs.queue = queue.clone().unwrap_or_else(|| case.needs.queue.clone());
+                    next.case.needs.profession = *profession;
+                    next.wait();
+                }
+                // It went ahead of triage into its door's queue; now one knows where it belongs.
+                State::Waiting | State::Offered(_) if !case.triaged => {
+                    if let Some(queue) = queue.as_ref().filter(|queue| **queue != case.needs.queue) {
+                        next.case.needs.queue.clone_from(queue);
+                        next.case.needs.profession = *profession;
+                        if case.state == State::Waiting {
+                            next.wait();
+                        }
+                    }
+                }
+                _ => {}
             }
         }
         Command::Lowered { severity } => next.severity(case.severity.min(*severity)),
