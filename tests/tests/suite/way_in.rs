@@ -66,7 +66,8 @@ async fn words_come_before_the_first_message_and_open_nothing_without_it(stack: 
     assert_eq!(resume(&anyone, &mine.return_phrase).await.unwrap(), id);
     refused(resume(&anyone, &others.return_phrase).await, Code::NotFound, "NOT_FOUND");
     // Only a hash of them is kept.
-    let rows = suite.db("intake").await.rows("SELECT phrase_hash FROM cases WHERE case_id = $1", store::args![id.parse::<Id>().unwrap()]);
+    let db = suite.db("intake").await;
+    let rows = db.rows("SELECT phrase_hash FROM cases WHERE case_id = $1", store::args![id.parse::<Id>().unwrap()]);
     assert_eq!(rows.await.unwrap()[0].get::<Vec<u8>>(0).unwrap().len(), 32);
 }
 

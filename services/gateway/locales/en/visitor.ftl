@@ -133,7 +133,6 @@ rate-done = Thank you for your rating: { $n } of 5.
 reopen = Open the conversation again
 reopen-text = Was there anything else? You can open the conversation again until { $when }.
 end-title = End the conversation
-end-text = This ends the conversation for both of you.
 end-waiting = You leave the queue and lose your place.
 end = Yes, end it
 contact-title = Get an e-mail when there is an answer

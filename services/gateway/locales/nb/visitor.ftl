@@ -133,7 +133,6 @@ rate-done = Takk for vurderingen: { $n } av 5.
 reopen = Åpne samtalen igjen
 reopen-text = Var det noe mer? Du kan åpne samtalen igjen til { $when }.
 end-title = Avslutt samtalen
-end-text = Da avsluttes samtalen for dere begge.
 end-waiting = Da forlater du køen og mister plassen.
 end = Ja, avslutt
 contact-title = Få en e-post når svaret er her

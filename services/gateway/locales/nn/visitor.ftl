@@ -133,7 +133,6 @@ rate-done = Takk for vurderinga: { $n } av 5.
 reopen = Opne samtalen igjen
 reopen-text = Var det noko meir? Du kan opne samtalen igjen til { $when }.
 end-title = Avslutt samtalen
-end-text = Då blir samtalen avslutta for dykk begge.
 end-waiting = Då forlèt du køen og mistar plassen.
 end = Ja, avslutt
 contact-title = Få ein e-post når svaret er her

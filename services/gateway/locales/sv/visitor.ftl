@@ -133,7 +133,6 @@ rate-done = Tack för ditt betyg: { $n } av 5.
 reopen = Öppna samtalet igen
 reopen-text = Var det något mer? Du kan öppna samtalet igen till { $when }.
 end-title = Avsluta samtalet
-end-text = Då avslutas samtalet för er båda.
 end-waiting = Då lämnar du kön och mister din plats.
 end = Ja, avsluta
 contact-title = Få ett mejl när svaret finns

@@ -69,7 +69,8 @@ async fn only_the_named_sites_frame_only_the_widget() {
     // A conversation's page frames what is new in it, there as here.
     assert!(policy("/c/1/news").await.ends_with("frame-ancestors 'self'"));
     assert!(policy("/w/c/1/news").await.ends_with(&format!("frame-ancestors {framer} 'self'")));
-    assert!(policy("/staff/c/1/news").await.ends_with("frame-ancestors 'none'"));
+    assert!(policy("/c/1").await.ends_with("frame-ancestors 'none'; frame-src 'self'"));
+    assert!(policy("/w/c/1").await.ends_with(&format!("frame-ancestors {framer}; frame-src 'self'")));
 }
 
 /// A page's form token and the cookie that it was made for.

@@ -86,8 +86,11 @@ fn home(page: &Page, case: Id) -> String {
 pub async fn close(page: Page, visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
     let calls = visitor.calls(case)?;
     let request = CloseCaseRequest { request_id: start::fresh_id()?, case_id: case.to_string(), outcome: Outcome::Abandoned.into() };
-    calls.cases().close_case(request).await?;
-    Ok(page.then(&home(&page, case), &calls))
+    match calls.cases().close_case(request).await {
+        // Somebody has taken it just now: the conversation shows who, and goes on.
+        Err(status) if status.code() != tonic::Code::FailedPrecondition => Err(status.into()),
+        _ => Ok(page.then(&home(&page, case), &calls)),
+    }
 }
 
 pub async fn reopen(page: Page, visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
