@@ -19,6 +19,7 @@ pub struct Settings {
     /// Where the button that leaves at once leads: a page that anybody might be looking at.
     pub leave_to: String,
     /// Sign-in services for staff, by a name of yours; empty: none.
+    #[serde(default)]
     pub sign_in: BTreeMap<String, Provider>,
     /// Whether mail leaves this installation; set by the process, not by `[pages]`.
     #[serde(skip)]

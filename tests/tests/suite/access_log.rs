@@ -7,6 +7,7 @@ use auth::Leaves;
 use bytes::Bytes;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, Kind, MethodDescriptor, Value};
+use proto::intake::ReferCaseRequest;
 use samtal_tests::suite::{Person, Setup, Stack, TestSuite};
 use sqlx::Connection as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,9 @@ impl House {
         let demo = gateway::Settings { demo: true, ..gateway::Settings::default() };
         let suite = Setup::new(stack).pages(demo).start().await;
         let own = Things::of(&suite, "alfa").await;
+        let case_id = own.visitor.as_ref().unwrap().case_id.clone();
+        let refer = ReferCaseRequest { request_id: String::new(), case_id, referral_target_id: "alfa-other".into() };
+        suite.worker("alfa.anna").await.referrals().refer_case(refer).await.unwrap();
         let people = vec![
             ("anonymous", suite.anonymous()),
             ("visitor", own.visitor.clone().unwrap().me),

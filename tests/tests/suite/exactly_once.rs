@@ -392,8 +392,19 @@ async fn poison(suite: &TestSuite, case: &str) -> Envelope {
     let own: Vec<String> = tables
         .into_iter()
         .filter(|table| {
-            !["schema_migration", "region_part", "audit_log", "event_log", "lease", "replica", "timer", "idempotency", "dead_letter"]
-                .contains(&table.as_str())
+            ![
+                "schema_migration",
+                "region_part",
+                "audit_log",
+                "audit_seal",
+                "event_log",
+                "lease",
+                "replica",
+                "timer",
+                "idempotency",
+                "dead_letter",
+            ]
+            .contains(&table.as_str())
                 && (table == "log_cursor" || !table.starts_with("log_"))
         })
         .collect();

@@ -69,7 +69,7 @@ async fn a_nurse_of_the_demo_signs_in_with_one_click_and_out_again(stack: Stack)
     let form = format!("form_token={}&organisation=alfa&worker=alfa.bo", form_token(&door));
     assert!(ask(&suite, "POST", "/sign-in", &browser, &form).await.0.starts_with("HTTP/1.1 404"));
     let form = format!("form_token={}", form_token(&home));
-    assert!(ask(&suite, "POST", "/sign-out", &session, &form).await.0.contains("location: /sign-in\r\n"));
+    assert!(ask(&suite, "POST", "/sign-out", &session, &form).await.0.contains("location: /sign-in?out=1\r\n"));
     // The token itself is over, whoever kept the cookie; a process may believe it for two seconds.
     let over = async || ask(&suite, "GET", "/staff", &session, "").await.0.contains("location: /sign-in?to=/staff").then_some(());
     samtal_tests::suite::eventually("the session is over", over).await;

@@ -1,11 +1,14 @@
 //! The way in: words for coming back before there is a case, doors that are full, and a register in which clinics are found.
 
+use crate::isolation::blocking;
 use kernel::{Id, Time};
 use proto::intake::{
     CaseMode, GetEntryPointRequest, ListEntryPointsRequest, OfferReturnPhraseRequest, OfferReturnPhraseResponse, OpenCaseRequest,
     OpenCaseResponse, ResumeCaseRequest,
 };
-use samtal_tests::suite::{Person, Setup, Stack, TestSuite, eventually, refused, region_yaml};
+use samtal_tests::servers::Redis;
+use samtal_tests::suite::{Person, Setup, Stack, eventually, refused, region_yaml};
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Code, Status};
 
@@ -44,8 +47,16 @@ async fn resume(person: &Person, phrase: &str) -> Result<String, Status> {
     Ok(person.cases().resume_case(request).await?.into_inner().case.unwrap().case_id)
 }
 
+/// With a count of tries of its own: other tests come from this address too.
+async fn alone(stack: Stack) -> Setup {
+    match stack {
+        Stack::Embedded => Setup::new(stack),
+        Stack::Region => Setup::new(stack).redis(Arc::new(blocking(Redis::start).await)),
+    }
+}
+
 async fn words_come_before_the_first_message_and_open_nothing_without_it(stack: Stack) {
-    let mut suite = TestSuite::start(stack).await;
+    let mut suite = alone(stack).await.start().await;
     let anyone = suite.anonymous();
     let (mine, others) = (offer(&anyone).await, offer(&anyone).await);
     assert!(mine.return_phrase.split(' ').count() == 8 && mine.return_phrase != others.return_phrase);
@@ -72,7 +83,7 @@ async fn words_come_before_the_first_message_and_open_nothing_without_it(stack: 
 }
 
 async fn words_belong_to_one_case_at_one_door_for_a_while(stack: Stack) {
-    let suite = Setup::new(stack).manual().start().await;
+    let suite = alone(stack).await.manual().start().await;
     let anyone = suite.anonymous();
     let mine = offer(&anyone).await;
     let case = opened(&anyone, &with(&mine, "hej")).await.case.unwrap().case_id;
