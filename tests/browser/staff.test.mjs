@@ -304,7 +304,7 @@ test('everything works without a script', async () => {
   await page.locator('#replies summary').click();
   await page.getByRole('button', { name: /Be om en bild/ }).click();
   assert.match(await page.getByLabel('Meddelande till besökaren').inputValue(), /^Hej utan skript\nKan du skicka en bild/);
-  await page.getByRole('button', { name: 'Skicka' }).click();
+  await page.getByRole('button', { name: 'Skicka', exact: true }).click();
   await page.locator('#log .mine', { hasText: 'Hej utan skript' }).waitFor();
   await page.locator('#close summary').click();
   await page.getByLabel('Råd räckte').check();
