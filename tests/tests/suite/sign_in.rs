@@ -188,5 +188,5 @@ async fn operators_and_people_of_several_places_sign_in(stack: Stack) {
     assert!(head.starts_with("HTTP/1.1 200"), "{head}\n{page}");
     let token = session.split_once('=').unwrap().1;
     let operator = house.suite.with_token(token);
-    operator.config().export_region(proto::config::ExportRegionRequest { service: "intake".into(), ..Default::default() }).await.unwrap();
+    operator.config().export_region(proto::config::ExportRegionRequest { service: "intake".into() }).await.unwrap();
 }

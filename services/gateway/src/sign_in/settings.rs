@@ -105,7 +105,7 @@ impl fmt::Debug for Hidden {
 impl Provider {
     /// Errors: what cannot be used, by the setting's name.
     pub fn check(&self, name: &str, public_url: &str) -> Result<()> {
-        let wrong = |setting: &str, message: &str| Err(Error::invalid(&format!("pages.sign_in.{name}.{setting}"), message));
+        let wrong = |setting: &str, message: &str| Err(Error::invalid(format!("pages.sign_in.{name}.{setting}"), message));
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) || TAKEN.contains(&name) {
             return wrong("", "must be named by a-z 0-9 -, and not demo, passkey, code or invitation");

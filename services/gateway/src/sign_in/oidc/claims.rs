@@ -27,7 +27,7 @@ pub struct Named {
 /// theirs is the one rule that gives something.
 pub fn named(provider: &Provider, claims: &Claims) -> Option<Named> {
     let subject = texts(claims, &provider.subject).into_iter().next().filter(|subject| !subject.trim().is_empty())?;
-    let verified = claims.get("email_verified").is_some_and(|value| *value == Value::Bool(true) || *value == Value::from("true"));
+    let verified = claims.get("email_verified").is_some_and(|value| *value == Value::Bool(true) || value.as_str() == Some("true"));
     let email = texts(claims, "email").into_iter().next().unwrap_or_default();
     // An address as a subject needs the service's word for it.
     if provider.subject == "email" && !verified {

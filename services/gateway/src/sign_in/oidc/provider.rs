@@ -79,7 +79,7 @@ impl Provider {
             file => {
                 let read = std::fs::read_to_string(file);
                 let read = read.map_err(|error| {
-                    Error::invalid(&format!("pages.sign_in.{name}.client_secret_file"), format!("{file} cannot be read: {error}"))
+                    Error::invalid(format!("pages.sign_in.{name}.client_secret_file"), format!("{file} cannot be read: {error}"))
                 })?;
                 Hidden(read.trim().to_owned())
             }
