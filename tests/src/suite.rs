@@ -29,7 +29,7 @@ const ALFA: &str = include_str!("region.yaml");
 /// Wednesday 11 March 2026, 10:00 in Stockholm and Oslo: where manual clocks begin.
 pub const MORNING: Time = Time::from_secs(1_773_219_600);
 /// How long a test waits for what must come.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(90);
 
 /// What the suite stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
