@@ -14,6 +14,8 @@ use crate::web::{Problem, Visit, upload};
 
 /// Bytes of a posted form: the longest text of a conversation, percent-encoded, and some more.
 const LIMIT: usize = 64 * 1024;
+/// Bytes of a posted form with a region's description in it: percent-encoded, a byte may be three.
+const CONFIG_LIMIT: usize = 3 * runtime::MAX_CONFIG_REQUEST;
 /// What form tokens are sealed for. Each is sealed anew, so that no compressed page gives one away bit by bit.
 pub const PURPOSE: &str = "form";
 
@@ -48,7 +50,8 @@ async fn checked(gateway: &Gateway, request: Request) -> Result<Request, Problem
     if !kind.starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::kind());
     }
-    let body = to_bytes(body, LIMIT).await.map_err(|_| Problem::too_large())?;
+    let limit = if parts.uri.path().starts_with("/region/configuration") { CONFIG_LIMIT } else { LIMIT };
+    let body = to_bytes(body, limit).await.map_err(|_| Problem::too_large())?;
     let copy = Request::from_parts(parts.clone(), Body::from(body.clone()));
     let carried = axum::Form::<Carried>::from_request(copy, &()).await.map_err(|_| Problem::invalid())?.0;
     let visit = parts.extensions.get::<Visit>().ok_or_else(Problem::forged)?;

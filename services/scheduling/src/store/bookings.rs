@@ -126,6 +126,21 @@ pub async fn taken(db: &Scoped, resources: &[&str], window: Interval, now: Time)
     Ok(found)
 }
 
+/// How many confirmed bookings `resources` have within the window, practice left out.
+pub async fn confirmed(db: &Scoped, resources: &[&str], window: Interval) -> Result<u32> {
+    let mut count = 0;
+    for some in resources.chunks(200) {
+        let mut args = args![window.0, window.1];
+        args.extend(some.iter().map(|resource| Val::from(*resource)));
+        let sql = format!(
+            "SELECT COUNT(*) FROM booking WHERE ends_at > $1 AND starts_at < $2 AND state = 'confirmed' AND practice = FALSE AND resource IN {}",
+            values(3, 1, some.len())
+        );
+        count += db.row(sql, args).await?.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+    }
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 /// A new booking, which occupies its slot.
 pub async fn insert(tx: &mut Tx, record: &Record) -> Result<()> {
     let (booking, slot) = (&record.booking, &record.booking.slot);

@@ -202,6 +202,7 @@ pub fn place_of(page: &Page, place: &GetPositionResponse, door: &EntryPoint) -> 
 struct Chat {
     page: Page,
     door: EntryPoint,
+    practice: bool,
     id: Id,
     standing: Standing,
     /// HTML, each made by [`bubble`].
@@ -269,6 +270,7 @@ pub async fn shown(page: &Page, visitor: &Visitor, id: Id, asked: From, draft: S
         after,
         done: asked.done,
         wrong: asked.wrong,
+        practice: case.practice,
         door,
     })
 }
