@@ -29,7 +29,7 @@ const ALFA: &str = include_str!("region.yaml");
 /// Wednesday 11 March 2026, 10:00 in Stockholm and Oslo: where manual clocks begin.
 pub const MORNING: Time = Time::from_secs(1_773_219_600);
 /// How long a test waits for what must come.
-pub const SOON: Duration = Duration::from_secs(90);
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// What the suite stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -400,13 +400,18 @@ fn organisation_of(id: &str) -> &str {
 }
 
 /// Looks until there is something; panics with `what` after [`SOON`].
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    within(SOON, what, look).await
+}
+
+/// The same with a patience of its own, for what no promise says the time of.
+pub async fn within<T>(patience: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(started.elapsed() < SOON, "after {SOON:?} still not: {what}");
+        assert!(started.elapsed() < patience, "after {patience:?} still not: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,6 +1,6 @@
 //! P1, P9: the real process is killed at every failpoint, and PostgreSQL under it; whatever was acknowledged is there, once, in order.
 
-use crate::load::{Load, Repeat, in_tables, open, opening, read_back, shown};
+use crate::load::{Load, Repeat, in_tables, open, opening, read_back_within, shown};
 use proto::access::PrincipalKind;
 use proto::scheduling::{HoldSlotRequest, Interval, ListSlotsRequest};
 use samtal_tests::remote::Remote;
@@ -53,7 +53,8 @@ async fn under_load(remote: &mut Remote, harm: impl AsyncFnOnce(&mut Remote) -> 
     let (all, (), more_cases) = futures::join!(load.run(channels), hold(leader, held, &load), harm);
     shown(&all).await;
     let journal = remote.person(PrincipalKind::Integrator, "journal").await;
-    read_back(&journal, &all, (1 + more_cases, 1 + more_cases)).await;
+    // P1 and P9 say that nothing is lost, not when figures have caught up; with the whole suite beside it 30 s were missed.
+    read_back_within(std::time::Duration::from_secs(90), &journal, &all, (1 + more_cases, 1 + more_cases)).await;
     remote.stop().await;
     in_tables(async |service| remote.db(service).await, &all).await;
 }

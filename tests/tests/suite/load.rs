@@ -8,7 +8,7 @@ use proto::Event;
 use proto::insights::GetReportRequest;
 use proto::intake::{MessagePosted, OpenCaseRequest, OpenCaseResponse};
 use proto::log::Envelope;
-use samtal_tests::suite::{Person, SOON, TestSuite, eventually};
+use samtal_tests::suite::{Person, SOON, TestSuite, eventually, within};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -191,6 +191,11 @@ pub async fn shown(all: &[Told]) {
 
 /// Reads everything back through the front door, and waits until insights has counted it and this many more cases and messages.
 pub async fn read_back(journal: &Person, all: &[Told], more: (i64, i64)) {
+    read_back_within(SOON, journal, all, more).await;
+}
+
+/// The same with a patience of its own for the figures.
+pub async fn read_back_within(patience: Duration, journal: &Person, all: &[Told], more: (i64, i64)) {
     let (mut cases, mut messages) = more;
     for told in all {
         let read = journal.messages(&told.case).await.unwrap();
@@ -206,7 +211,7 @@ pub async fn read_back(journal: &Person, all: &[Told], more: (i64, i64)) {
         let distinct: BTreeSet<&String> = told.cases.values().collect();
         assert_eq!(distinct.len(), told.cases.len());
     }
-    eventually("insights has counted everything", async || {
+    within(patience, "insights has counted everything", async || {
         let report = journal.insights().get_report(GetReportRequest::default()).await.ok()?.into_inner();
         assert!(report.cases <= cases && report.messages <= messages, "nothing is counted twice: {report:?}");
         (report.cases == cases && report.messages == messages).then_some(())
