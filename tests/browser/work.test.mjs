@@ -97,7 +97,29 @@ test('a case goes to another profession with a note, and at the end of the shift
   await siv.locator('#profession').selectOption('physician');
   await siv.locator('#hand-note').fill('Se hennes svar om medicin');
   await good(siv, 'transfer');
-  await siv.locator('#transfer').getByRole('button', { name: 'Lämna över' }).click();
+  // What comes meanwhile renews this part of the page: what is chosen stays, and a button that is held down is not taken away.
+  const beside = await siv.context().newPage();
+  await beside.goto(`/staff/c/${id}`);
+  await beside.locator('#severity summary').click();
+  const severity = async (choice) => {
+    // Until the page has heard of it, and could have fetched itself anew.
+    const heard = siv.evaluate(() => new Promise((done) => document.addEventListener('samtal:case', () => fetch(location.pathname).then(done), { once: true })).then(() => {}));
+    await beside.locator('#severity-choice').selectOption(choice);
+    await beside.locator('#severity-reason').fill('Mätt igen');
+    await beside.locator('#severity button').click();
+    await heard;
+  };
+  const [first, second] = await beside.locator('#severity-choice option:not([selected])').evaluateAll((all) => all.map((one) => one.value));
+  await severity(first);
+  await siv.locator(`#severity-choice option[value="${first}"][selected]`).waitFor({ state: 'attached' });
+  assert.equal(await siv.locator('#transfer [name=way]:checked').inputValue(), 'profession');
+  assert.equal(await siv.locator('#profession').inputValue(), 'physician');
+  assert.equal(await siv.locator('#hand-note').inputValue(), 'Se hennes svar om medicin');
+  await siv.locator('#transfer').getByRole('button', { name: 'Lämna över' }).hover();
+  await siv.mouse.down();
+  await severity(second);
+  await beside.close();
+  await siv.mouse.up();
   await siv.waitForURL('**/staff?said=handed-on*');
   await siv.getByText('Överlämnat.').waitFor();
 

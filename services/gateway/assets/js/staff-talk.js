@@ -28,10 +28,10 @@
 
   const closed = !form && Boolean($("summary"));
   log.addEventListener("samtal:case", (event) => {
-    if ((event.detail === "closed") !== closed) location.reload();
+    if ((event.detail === "closed") !== closed) samtal.leaving() || location.reload();
     else samtal.refresh(["head", "facts", "mine"]);
   });
-  log.addEventListener("samtal:end", (event) => event.detail === "gone" && top.location.assign("/staff"));
+  log.addEventListener("samtal:end", (event) => event.detail === "gone" && !samtal.leaving() && top.location.assign("/staff"));
 
   document.addEventListener("samtal:news", (event) => !event.detail.startsWith(id) && samtal.refresh(["mine"]));
   const offers = new Set();

@@ -8,9 +8,32 @@
 
   // --- Parts of a page -------------------------------------------------------------------------------------------------
   const plain = (element) => element.outerHTML.replace(/name="(form_token|client_id)" value="[^"]*"/g, "");
-  const fields = (element) => [...element.querySelectorAll("textarea[id], input[id]:not([type=radio]):not([type=checkbox])")];
+  const controls = (element) => [...element.querySelectorAll("form :is(textarea, select, input:not([type=hidden]))")];
+  const ticked = (control) => control.type === "radio" || control.type === "checkbox";
+  /** The same control of the same form, in the old part and in the new one. */
+  const named = (control) => [control.form.getAttribute("action"), control.name, ticked(control) && control.value].join(" ");
+  const changed = (control) => {
+    if (ticked(control)) return control.checked !== control.defaultChecked;
+    if (control.tagName === "SELECT") return [...control.options].some((one) => one.selected !== one.defaultSelected);
+    return control.value !== control.defaultValue;
+  };
 
-  /** Takes the parts with these ids from another document. What somebody is writing, has opened and looks at stays. */
+  // A button that is replaced between press and release was never clicked: parts wait until nothing is held down.
+  let held = false;
+  let release = () => {};
+  const hold = (on) => {
+    held = on;
+    // After the click that the release makes.
+    if (!on) setTimeout(() => release());
+  };
+  addEventListener("pointerdown", () => hold(true), true);
+  for (const event of ["pointerup", "pointercancel", "dragend"]) addEventListener(event, () => hold(false), true);
+  addEventListener("blur", () => hold(false));
+  addEventListener("keydown", (event) => event.key === " " && event.target.matches?.("button, summary, [type=checkbox], [type=radio]") && hold(true), true);
+  addEventListener("keyup", () => hold(false), true);
+  const released = () => held && new Promise((done) => (release = done));
+
+  /** Takes the parts with these ids from another document. What somebody is writing, has chosen, has opened and looks at stays. */
   function swap(other, ids, sent) {
     for (const id of ids) {
       const [mine, theirs] = [$(id), other.getElementById(id)];
@@ -21,11 +44,15 @@
         if (old.tagName === "DETAILS" && same) same.open = old.open;
       }
       if (plain(mine) === plain(next)) continue;
-      const written = fields(mine).filter((field) => field.value !== field.defaultValue && !(sent && sent.contains(field)));
+      const written = controls(mine).filter((control) => changed(control) && !sent?.contains(control));
       const active = mine.contains(document.activeElement) ? document.activeElement : null;
       const place = active && { id: active.id, key: active.dataset.key, href: active.getAttribute("href"), item: active.closest("li")?.id };
       mine.replaceWith(next);
-      for (const field of written) if ($(field.id)) $(field.id).value = field.value;
+      for (const old of written) {
+        const same = controls(next).find((control) => named(control) === named(old));
+        if (same && ticked(old)) same.checked = old.checked;
+        else if (same && [...(same.options ?? [old])].some((one) => one.value === old.value)) same.value = old.value;
+      }
       if (place) {
         const within = (place.item && $(place.item)) || next;
         const wanted = (place.id && $(place.id)) || (place.key && within.querySelector(`[data-key="${place.key}"]`)) || (place.href && within.querySelector(`a[href="${place.href}"]`));
@@ -41,20 +68,24 @@
   if (framed) for (const form of document.querySelectorAll("form[data-stay]")) form.target = "_self";
   const signIn = () => top.location.assign(`/sign-in?to=${encodeURIComponent(location.pathname)}`);
 
-  // On the way to another page; what this one shows may not be ours any more.
-  let leaving = false;
-  addEventListener("pageshow", () => (leaving = false));
+  // On the way to another page by a form; what this one shows may not be ours any more, and whoever goes elsewhere now goes without
+  // its answer. Not for ever: a load can be stopped.
+  let left = -Infinity;
+  const leaving = () => Date.now() - left < 30_000;
+  addEventListener("pageshow", () => (left = -Infinity));
   let asked = false;
   let again = false;
   /** Fetches this page anew, in the background, and takes these parts from it. Asked for meanwhile, it does so once more. */
   async function refresh(ids) {
-    if (leaving) return;
+    if (leaving()) return;
     if (asked) return void (again = true);
     asked = true;
     try {
       const answer = await fetch(location.pathname, { headers: BACKGROUND });
       if (new URL(answer.url).pathname === "/sign-in") return signIn();
-      if (answer.ok) swap(parse(await answer.text()), ids);
+      const text = answer.ok && (await answer.text());
+      await released();
+      if (text && !leaving()) swap(parse(text), ids);
     } catch {
       // The stream says when the server is back, and then this is asked again.
     } finally {
@@ -72,7 +103,7 @@
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     if (form.id === "sign-out") sessionStorage.clear();
-    if (form.method === "post" && !form.dataset.swap && !event.defaultPrevented) leaving = true;
+    if (form.method === "post" && !form.dataset.swap && !event.defaultPrevented) left = Date.now();
     if (form.method !== "post" || !form.dataset.swap) return;
     event.preventDefault();
     if (form.ariaBusy === "true") return;
@@ -262,5 +293,5 @@
   });
   document.addEventListener("samtal:end", (event) => event.detail === "signed-out" && signIn());
 
-  globalThis.samtal = { refresh, post, see, ring, count, keep, signIn };
+  globalThis.samtal = { refresh, post, see, ring, count, keep, signIn, leaving };
 })();

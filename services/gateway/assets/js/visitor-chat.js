@@ -248,10 +248,13 @@
   });
   log.addEventListener("samtal:case", () => refresh());
   log.addEventListener("samtal:end", (event) => {
-    if (["gone", "signed-out"].includes(event.detail)) location.reload();
+    if (["gone", "signed-out"].includes(event.detail)) reload();
   });
   addEventListener("offline", () => (away.hidden = false));
   addEventListener("online", () => flush());
+
+  /** Never in the way of somebody who leaves: to leave ends the session, and the stream says so before the other page is there. */
+  const reload = () => document.documentElement.classList.contains("gone") || location.reload();
 
   /** How things stand; a conversation that ended or goes on again is another page. */
   async function refresh(still = false) {
@@ -260,7 +263,7 @@
       if (!answer.ok) return;
       const html = await answer.text();
       const now = html.match(/data-kind="(\w+)"/)?.[1];
-      if ((now === "closed") !== (kind === "closed")) return location.reload();
+      if ((now === "closed") !== (kind === "closed")) return reload();
       kind = now;
       // Said again only if it is something else.
       if (state.innerHTML.trim() !== html.trim()) state.innerHTML = html;
