@@ -1,4 +1,4 @@
-// What goes with a conversation and beyond it: files, a video meeting, a referral, and what comes after.
+// What goes with a conversation and beyond it: files, a video meeting, a referral, another organisation, and what comes after.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -227,4 +227,77 @@ test('a video meeting and a referral are cards; what came of it is told by the c
   await page.getByLabel('Skriv ett meddelande').waitFor();
   // Open again, the case is in its queue and no longer Siv's.
   await leave(it, ['404', '422']);
+});
+
+test('on to another organisation, after a yes and with nothing but the agreed words', async () => {
+  const it = await both('HEMLIGT-4711 om mig');
+  const { page, work } = it;
+  const words = 'Behöver prata om <b>spel</b> & pengar';
+  /** Siv asks the visitor, on pages that hold nothing of the other organisation's but its doors. */
+  const ask = async () => {
+    await work.goto(`/staff/c/${it.id}/pass-on?door=vaga-fraga`);
+    await work.getByLabel('Varför hen kommer dit').selectOption({ index: 1 });
+    await work.getByLabel('Text som lämnas vidare').fill(words);
+  };
+  const send = async () => {
+    await work.getByRole('button', { name: 'Fråga besökaren' }).click();
+    await work.locator('#pass-on', { hasText: 'Väntar på besökarens svar' }).waitFor();
+  };
+  await work.getByRole('group').filter({ hasText: 'Till en annan organisation' }).locator('summary').click();
+  await work.getByRole('link', { name: 'Föreslå en annan organisation' }).click();
+  await accessible(work, 'choosing another organisation');
+  await picture(work, 'staff-pass-on-choose-desktop');
+  await work.getByRole('link', { name: /Våga fråga/ }).click();
+  await ask();
+  await accessible(work, 'what is passed on');
+  await picture(work, 'staff-pass-on-desktop');
+  await send();
+  await accessible(work, 'a visitor who was asked');
+  await picture(work, 'staff-pass-on-asked-desktop');
+  // It shows without a reload, and can be read in full.
+  const asked = page.locator('#transfer');
+  await asked.getByText(words).waitFor();
+  await accessible(page, 'the question');
+  await fits(page, 'the question');
+  await picture(page, 'visitor-transfer-phone');
+  // A no, without script: everything stays as it is, and the worker reads it without a reload.
+  const plain = await person(browser, suite, { ...phone, javaScriptEnabled: false });
+  await plain.addCookies([{ name: 'samtal-visitor', value: `${it.id}~${it.token}`, url: suite.base }]);
+  const still = await plain.newPage();
+  await still.goto(it.home);
+  await still.getByRole('button', { name: 'Nej, stanna här' }).click();
+  await still.locator('[role=log]', { hasText: 'Du sa nej' }).waitFor();
+  await plain.close();
+  await work.locator('#pass-on', { hasText: 'Besökaren sa nej' }).waitFor();
+  await work.locator('#log', { hasText: 'Besökaren sa nej till att gå vidare till' }).waitFor();
+  await page.locator('#transfer:empty').waitFor({ state: 'attached' });
+  await picture(work, 'staff-pass-on-declined-desktop');
+  // Taken back: the question goes away by itself.
+  await ask();
+  await send();
+  await asked.getByText(words).waitFor();
+  await work.getByRole('button', { name: 'Ta tillbaka förslaget' }).click();
+  await page.locator('#transfer:empty').waitFor({ state: 'attached' });
+  // A yes: on the same screen to the words for coming back there, and on.
+  await ask();
+  await send();
+  await asked.getByRole('button', { name: 'Ja, gå vidare dit' }).click();
+  await page.waitForURL(/\/welcome/);
+  await picture(page, 'visitor-transferred-welcome-phone');
+  await page.goto(page.url().replace(/\/welcome.*/, ''));
+  assert.ok(!page.url().includes(it.id));
+  await page.locator('[role=log] .bubble', { hasText: words }).waitFor();
+  assert.ok(!(await page.locator('main').textContent()).includes('HEMLIGT'));
+  await accessible(page, 'the conversation there');
+  await picture(page, 'visitor-transferred-phone');
+  await work.getByText('Gick vidare till en annan organisation').first().waitFor();
+  await picture(work, 'staff-passed-on-desktop');
+  // Whoever comes back to the conversation that ended here is led on, after the same words.
+  await page.goto(it.home);
+  await fits(page, 'where it ended');
+  await accessible(page, 'where it ended');
+  await picture(page, 'visitor-went-on-phone');
+  await page.getByRole('button', { name: 'Gå till samtalet där' }).click();
+  await page.waitForURL(/\/welcome/);
+  await leave(it);
 });

@@ -12,6 +12,7 @@ use proto::intake::clinic_service_client::ClinicServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
 use proto::intake::file_service_client::FileServiceClient;
 use proto::intake::referral_service_client::ReferralServiceClient;
+use proto::intake::transfer_service_client::TransferServiceClient;
 use proto::intake::{Case, Message, OpenCaseResponse, PostMessageRequest, PostMessageResponse};
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::notifications::notification_service_client::NotificationServiceClient;
@@ -105,6 +106,10 @@ impl Person {
 
     pub fn referrals(&self) -> ReferralServiceClient<Client> {
         ReferralServiceClient::new(self.at("intake"))
+    }
+
+    pub fn transfers(&self) -> TransferServiceClient<Client> {
+        TransferServiceClient::new(self.at("intake"))
     }
 
     pub fn conversations(&self) -> ConversationServiceClient<Client> {

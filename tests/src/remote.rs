@@ -120,6 +120,11 @@ impl Remote {
         Person::new(client::connect(&self.address()).await.expect("it answers"), "")
     }
 
+    /// Whoever bears this token.
+    pub async fn with_token(&self, token: &str) -> Person {
+        Person::new(client::connect(&self.address()).await.expect("it answers"), token)
+    }
+
     /// A service's own database, beside the process.
     pub async fn db(&self, service: &str) -> Scoped {
         let url = self.stack.iter().find(|word| word.starts_with("postgres://")).cloned();

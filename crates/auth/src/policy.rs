@@ -153,6 +153,11 @@ pub const POLICY: &[(&str, Rules)] = &[
             (Service, Region),
         ],
     ),
+    // intake: transfer to another organisation
+    ("samtal.intake.v1.TransferService/ProposeTransfer", &[(Worker, Held), (Leader, Held)]),
+    ("samtal.intake.v1.TransferService/WithdrawTransfer", &[(Worker, Held), (Leader, Clinic)]),
+    ("samtal.intake.v1.TransferService/AnswerTransfer", &[(Visitor, Own)]),
+    ("samtal.intake.v1.TransferService/GetTransfer", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
     ("samtal.intake.v1.ClinicService/ListCannedReplies", &[(Worker, Held), (Volunteer, Held), (Leader, Clinic)]),
     // intake: conversations
     ("samtal.intake.v1.ConversationService/PostMessage", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Held)]),

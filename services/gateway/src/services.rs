@@ -19,6 +19,7 @@ use proto::intake::clinic_service_client::ClinicServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
 use proto::intake::file_service_client::FileServiceClient;
 use proto::intake::referral_service_client::ReferralServiceClient;
+use proto::intake::transfer_service_client::TransferServiceClient;
 use proto::log::event_log_service_client::EventLogServiceClient;
 use proto::notifications::notification_service_client::NotificationServiceClient;
 use proto::routing::routing_service_client::RoutingServiceClient;
@@ -139,6 +140,10 @@ impl Calls {
 
     pub fn clinics(&self) -> ClinicServiceClient<Call> {
         ClinicServiceClient::new(self.to(&self.services.intake))
+    }
+
+    pub fn transfers(&self) -> TransferServiceClient<Call> {
+        TransferServiceClient::new(self.to(&self.services.intake))
     }
 
     pub fn access(&self) -> AccessServiceClient<Call> {

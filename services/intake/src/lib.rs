@@ -20,6 +20,7 @@ use proto::intake::clinic_service_server::ClinicServiceServer;
 use proto::intake::conversation_service_server::ConversationServiceServer;
 use proto::intake::file_service_server::FileServiceServer;
 use proto::intake::referral_service_server::ReferralServiceServer;
+use proto::intake::transfer_service_server::TransferServiceServer;
 use runtime::{Built, MAX_REQUEST, MAX_RESPONSE, Platform, RoutesBuilder};
 
 /// Opens intake's database, starts consuming, and adds intake's services to `routes`.
@@ -45,6 +46,7 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
             .max_encoding_message_size(MAX_RESPONSE),
     );
     routes.add_service(ReferralServiceServer::new(api::referrals::Referrals { app: app.clone() }).max_decoding_message_size(MAX_REQUEST));
+    routes.add_service(TransferServiceServer::new(api::transfers::Transfers { app: app.clone() }).max_decoding_message_size(MAX_REQUEST));
     routes.add_service(
         FileServiceServer::new(api::files::FileTransfer { app: app.clone() })
             .max_decoding_message_size(MAX_REQUEST)
@@ -60,6 +62,6 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
     for handler in &handlers {
         node.consume(handler.clone())?;
     }
-    let standing = node.timers(Arc::new(app::retention::Retention { files: app.files.clone() }));
+    let standing = node.timers(Arc::new(app::retention::Retention { app: app.clone() }));
     Ok(Built { node, handlers, standing: Some(standing) })
 }

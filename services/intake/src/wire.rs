@@ -1,8 +1,9 @@
 //! Between the contracts' enums, which tables store as their numbers, and the domain's.
 
-use proto::intake::{CaseMode, CaseState, Outcome as WireOutcome, SenderKind};
+use proto::intake::{CaseMode, CaseState, Outcome as WireOutcome, SenderKind, TransferState};
 
 use crate::domain::terms::{Mode, Outcome, Sender, State};
+use crate::domain::transfer::State as Transfer;
 
 macro_rules! both_ways {
     ($domain:ident <-> $wire:ident { $($name:ident),+ }) => {
@@ -30,5 +31,6 @@ macro_rules! both_ways {
 
 both_ways!(Mode <-> CaseMode { Live, Asynchronous });
 both_ways!(State <-> CaseState { Open, Waiting, Offered, Active, WaitingForVisitor, WaitingForUs, Closed });
-both_ways!(Outcome <-> WireOutcome { Advice, Treated, Booked, Referred, Administrative, Abandoned });
+both_ways!(Outcome <-> WireOutcome { Advice, Treated, Booked, Referred, Administrative, Abandoned, Transferred });
+both_ways!(Transfer <-> TransferState { Proposed, Agreed, Declined, Withdrawn, Expired, Failed });
 both_ways!(Sender <-> SenderKind { Visitor, Worker, System });

@@ -18,7 +18,7 @@ const MAX_TEXT: usize = 16 * 1024;
 const MAX_REQUEST: usize = 64 * 1024;
 
 /// Fields that name something by a UUID.
-const UUIDS: [&str; 7] = ["case_id", "offer_id", "booking_id", "notification_id", "token_id", "event_id", "attachment_id"];
+const UUIDS: [&str; 8] = ["case_id", "offer_id", "booking_id", "notification_id", "token_id", "event_id", "attachment_id", "transfer_id"];
 
 /// Fields that may hold any text, with the reason.
 const ANY_TEXT: &[(&str, &str)] = &[

@@ -54,5 +54,6 @@ mod store_conformance;
 mod tables;
 mod tenants;
 mod tokens;
+mod transfer_between;
 mod way_in;
 mod worklist;

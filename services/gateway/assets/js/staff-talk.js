@@ -29,7 +29,7 @@
   const closed = !form && Boolean($("summary"));
   log.addEventListener("samtal:case", (event) => {
     if ((event.detail === "closed") !== closed) samtal.leaving() || location.reload();
-    else samtal.refresh(["head", "facts", "mine"]);
+    else samtal.refresh(["head", "facts", "mine", "pass-on"]);
   });
   log.addEventListener("samtal:end", (event) => event.detail === "gone" && !samtal.leaving() && top.location.assign("/staff"));
 

@@ -233,6 +233,7 @@
     for (const one of log.querySelectorAll("[data-client]")) arrived(one.dataset.client);
     // A line of Samtal's own ends nobody's writing.
     if (event.detail.includes('class="bubble theirs"')) typing.textContent = "";
+    if (event.detail.includes("data-renews")) renewTransfer();
     if (near()) (form ?? log).scrollIntoView({ block: "end" });
   });
   log.addEventListener("samtal:typing", () => {
@@ -253,8 +254,24 @@
   addEventListener("offline", () => (away.hidden = false));
   addEventListener("online", () => flush());
 
-  /** Never in the way of somebody who leaves: to leave ends the session, and the stream says so before the other page is there. */
-  const reload = () => document.documentElement.classList.contains("gone") || location.reload();
+  /** A form of the page is on its way to the next one. */
+  let leaving = false;
+  addEventListener("submit", (event) => (leaving ||= !event.defaultPrevented));
+  addEventListener("pageshow", () => (leaving = false));
+
+  /**
+   * Never in the way of somebody who leaves or answers: to leave ends the session, to go on elsewhere the conversation, and the stream says
+   * so before the other page is there.
+   */
+  const reload = () => leaving || document.documentElement.classList.contains("gone") || location.reload();
+
+  /** What is proposed to the visitor now. */
+  async function renewTransfer() {
+    try {
+      const answer = await fetch(`${base}/transfer`, { signal: AbortSignal.timeout(12000) });
+      if (answer.ok) document.getElementById("transfer").innerHTML = await answer.text();
+    } catch { /* a reload says it too */ }
+  }
 
   /** How things stand; a conversation that ended or goes on again is another page. */
   async function refresh(still = false) {

@@ -93,6 +93,7 @@ impl CaseService for Cases {
         let outcome = Outcome::from_wire(request.outcome);
         let visitor = caller.role() == auth::Role::Visitor;
         violations.check(visitor || outcome.is_some(), "outcome", "is required: how did the case end?");
+        violations.check(outcome != Some(Outcome::Transferred), "outcome", "is the transfer's alone; see TransferService");
         violations.done().map_err(status)?;
         let once = caller.once(&request.request_id, &request).map_err(status)?;
         // A visitor who leaves has abandoned, whatever they say.

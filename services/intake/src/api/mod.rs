@@ -15,3 +15,4 @@ mod rollout;
 mod sessions;
 pub mod sign_in;
 mod subscribe;
+pub mod transfers;

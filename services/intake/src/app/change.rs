@@ -7,7 +7,7 @@ use proto::intake::{Case, CaseClosed, CaseModeChanged, CaseReopened, SystemCode}
 use rpc::Caller;
 
 use crate::app::lines::{self, Line};
-use crate::app::{App, live, retention};
+use crate::app::{App, live, retention, transfer};
 use crate::domain::case::{By, Command, decide};
 use crate::domain::terms::{Outcome, State};
 use crate::store::cases::{self, Stored};
@@ -53,14 +53,8 @@ impl App {
                     let scope = case.scope();
                     match &command {
                         Command::Close { .. } => {
-                            retention::closed(unit, &app, &mut case).await?;
-                            let closed = CaseClosed {
-                                outcome: case.life.outcome.map_or(0, Outcome::to_wire),
-                                worker_id: if caller.role().is_staff() { caller.principal.id.clone() } else { String::new() },
-                                erase_at: case.erase_at.map(proto::timestamp),
-                            };
-                            unit.emit(id, &scope, &closed)?;
-                            lines::say(unit, &app.node, &mut case, Line::new(SystemCode::Closed, [("by", by)])).await?;
+                            let worker = if caller.role().is_staff() { caller.principal.id.as_str() } else { "" };
+                            closed(unit, &app, &mut case, worker, &by).await?;
                         }
                         Command::Reopen { .. } => {
                             retention::reopened(unit, &mut case).await?;
@@ -105,6 +99,21 @@ impl App {
         live::case(unit, &self.node, case.to_proto());
         Ok(())
     }
+}
+
+/// A case that was decided to be closed: its retention begins, what was proposed to its visitor ends, and everybody hears of it. The
+/// caller writes the case back.
+pub async fn closed(unit: &mut Unit<'_>, app: &App, case: &mut Stored, worker: &str, by: &str) -> Result<()> {
+    transfer::taken_back(unit, app, case).await?;
+    retention::closed(unit, app, case).await?;
+    let closed = CaseClosed {
+        outcome: case.life.outcome.map_or(0, Outcome::to_wire),
+        worker_id: worker.to_owned(),
+        erase_at: case.erase_at.map(proto::timestamp),
+    };
+    unit.emit(case.id, &case.scope(), &closed)?;
+    lines::say(unit, &app.node, case, Line::new(SystemCode::Closed, [("by", by.to_owned())])).await?;
+    Ok(())
 }
 
 /// What a case's mode and turn are now.

@@ -1,6 +1,7 @@
 //! Intake at work: load, decide, commit, tell.
 
 pub mod alerts;
+mod arrive;
 pub mod attachments;
 pub mod change;
 mod document;
@@ -23,6 +24,7 @@ pub mod sign_in;
 pub mod summary;
 pub mod ticket;
 pub mod tokens;
+pub mod transfer;
 pub mod video;
 pub mod waits;
 

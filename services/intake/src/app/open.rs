@@ -30,15 +30,15 @@ const MAX_REF: usize = 128;
 const MAX_TICKET: usize = 1024;
 
 /// A request whose fields make sense.
-struct Wanted {
-    request: OpenCaseRequest,
+pub(super) struct Wanted {
+    pub request: OpenCaseRequest,
     person: Person,
     channel: Channel,
     mode: Mode,
     for_whom: ForWhom,
 }
 
-fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted> {
+pub(super) fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted> {
     let staff = caller.role().is_staff() || caller.role() == Role::Integrator;
     let mut violations = Violations::default();
     violations.text("entry_point_id", &request.entry_point_id, 64);
@@ -94,7 +94,7 @@ fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted> {
 }
 
 /// What the region says about the request.
-fn fit(wanted: &Wanted, door: &Door, caller: &Caller) -> Result<Language> {
+pub(super) fn fit(wanted: &Wanted, door: &Door, caller: &Caller) -> Result<Language> {
     let (organisation, entry_point) = (door.organisation()?, door.entry_point()?);
     let staff = caller.role() != Role::Anonymous;
     if staff {
@@ -245,7 +245,15 @@ impl App {
 }
 
 /// The case as it will be stored.
-fn draft(id: Id, wanted: &Wanted, door: &Door, caller: &Caller, language: Language, found: &[Category], now: Time) -> Result<Stored> {
+pub(super) fn draft(
+    id: Id,
+    wanted: &Wanted,
+    door: &Door,
+    caller: &Caller,
+    language: Language,
+    found: &[Category],
+    now: Time,
+) -> Result<Stored> {
     let (organisation, entry_point) = (door.organisation()?, door.entry_point()?);
     let mut red_flags = Vec::new();
     safety::add(&mut red_flags, found);
@@ -297,7 +305,7 @@ fn draft(id: Id, wanted: &Wanted, door: &Door, caller: &Caller, language: Langua
 }
 
 /// Writes the case, its visitor, its first message, its events and the visitor's token.
-async fn write(
+pub(super) async fn write(
     unit: &mut Unit<'_>,
     app: &App,
     caller: &Caller,

@@ -3,7 +3,7 @@
 use auth::Role;
 use kernel::error::{Code, Violations};
 use kernel::{Error, Id, Language, Result};
-use log::Receipt;
+use log::{Receipt, Unit};
 use proto::intake::{MessagePosted, PostMessageRequest, PostMessageResponse, SafetyNotice, VisitorReturned};
 use rpc::Caller;
 use screening::Category;
@@ -96,9 +96,8 @@ impl App {
                     unit.emit(id, &scope, &event)?;
                     if away {
                         case.answer_waits = true;
-                    } else if case.answer_waits && sender.kind == terms::Sender::Visitor {
-                        case.answer_waits = false;
-                        unit.emit(id, &scope, &VisitorReturned { seq: case.last_seq })?;
+                    } else if sender.kind == terms::Sender::Visitor {
+                        came_back(unit, &mut case)?;
                     }
                     unit.audit(id, &scope);
                     live::message(unit, &app.node, &message);
@@ -143,9 +142,7 @@ impl App {
                 let caller = asker.clone();
                 Box::pin(async move {
                     let mut case = change::lock(unit, &caller, RPC, id).await?;
-                    if case.answer_waits {
-                        case.answer_waits = false;
-                        unit.emit(id, &case.scope(), &VisitorReturned { seq: case.last_seq })?;
+                    if came_back(unit, &mut case)? {
                         cases::update(unit, &case).await?;
                     }
                     Ok(())
@@ -154,6 +151,15 @@ impl App {
             .await?;
         Ok(())
     }
+}
+
+/// The visitor is here; true if something waited for them. The caller writes the case back.
+pub fn came_back(unit: &mut Unit<'_>, case: &mut Stored) -> Result<bool> {
+    let waited = std::mem::take(&mut case.answer_waits);
+    if waited {
+        unit.emit(case.id, &case.scope(), &VisitorReturned { seq: case.last_seq })?;
+    }
+    Ok(waited)
 }
 
 fn other_text() -> Error {

@@ -8,8 +8,8 @@ use log::Unit;
 use log::timers::Fire;
 use proto::intake::CaseErased;
 
-use crate::app::{App, attachments};
-use crate::store::{attachments as files, cases, messages, referrals, tokens};
+use crate::app::{App, attachments, transfer};
+use crate::store::{attachments as files, cases, messages, referrals, tokens, transfers};
 
 /// Kind of the timer, keyed by the case.
 const ERASE: &str = "erase";
@@ -40,14 +40,17 @@ pub async fn reopened(unit: &mut Unit<'_>, case: &mut cases::Stored) -> Result<(
 
 /// Intake's timers.
 pub struct Retention {
-    pub files: attachments::Files,
+    pub app: App,
 }
 
 impl Fire for Retention {
     fn fire<'a>(&'a self, unit: &'a mut Unit<'_>, kind: &'a str, key: Id) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if kind == attachments::SWEEP {
-                return attachments::unused(unit, &self.files, key).await;
+                return attachments::unused(unit, &self.app.files, key).await;
+            }
+            if kind == transfer::EXPIRY {
+                return transfer::expired(unit, &self.app, key).await;
             }
             if kind != ERASE {
                 return Ok(());
@@ -57,8 +60,9 @@ impl Fire for Retention {
             };
             messages::erase(unit, case.id).await?;
             files::doom_case(unit, case.id).await?;
-            self.files.wake_after(unit);
+            self.app.files.wake_after(unit);
             referrals::forget_case(unit, case.id).await?;
+            transfers::forget_case(unit, case.id).await?;
             if cases::erase(unit, &case).await? {
                 tokens::forget_visitor(unit, &case.organisation, case.visitor).await?;
             }

@@ -7,3 +7,4 @@ pub mod people;
 pub mod person_number;
 pub mod search;
 pub mod terms;
+pub mod transfer;

@@ -34,6 +34,8 @@ pub enum Outcome {
     Administrative,
     /// The visitor left before somebody answered.
     Abandoned,
+    /// Went on at another organisation.
+    Transferred,
 }
 
 /// Who writes.

@@ -7,6 +7,7 @@ pub mod referrals;
 pub mod rollout;
 mod schema;
 pub mod tokens;
+pub mod transfers;
 pub mod worklists;
 
 pub use schema::TABLES;

@@ -3,7 +3,7 @@
 use store::{Migration, Tables};
 
 pub const TABLES: Tables = Tables {
-    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES, SESSIONS],
+    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES, SESSIONS, TRANSFERS],
     shared: &[],
     crossing: &[
         ("access_token", "SELECT", "a token's hash or id says whose it is, and nothing else does yet"),
@@ -100,6 +100,29 @@ ALTER TABLE access_token ADD COLUMN way TEXT NOT NULL DEFAULT '';
 ALTER TABLE access_token ADD COLUMN device TEXT NOT NULL DEFAULT '';
 ALTER TABLE access_token ADD COLUMN begun_at BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX access_token_bearer ON access_token (organisation, principal_id);
+",
+};
+
+/// Proposals to go on at another organisation. Which case it is there stands nowhere: it follows from the id and the installation's
+/// secret.
+const TRANSFERS: Migration = Migration {
+    name: "intake_0006_transfers",
+    sql: "
+CREATE TABLE transfer (
+    transfer_id UUID PRIMARY KEY,
+    organisation TEXT NOT NULL,
+    case_id UUID NOT NULL,
+    to_organisation TEXT NOT NULL,
+    entry_point TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    body TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    state BIGINT NOT NULL,
+    proposed_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    ended_at BIGINT
+);
+CREATE INDEX transfer_case ON transfer (case_id, proposed_at);
 ",
 };
 

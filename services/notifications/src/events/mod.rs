@@ -39,7 +39,9 @@ impl Handler for Intake {
     }
 
     fn wants(&self, event: &Envelope) -> bool {
-        case_facts::wants(&event.r#type) || event.r#type == intake::VisitorReturned::TYPE || matters(event)
+        case_facts::wants(&event.r#type)
+            || [intake::VisitorReturned::TYPE, intake::TransferProposed::TYPE].contains(&event.r#type.as_str())
+            || matters(event)
     }
 
     fn apply<'a>(&'a self, unit: &'a mut Unit<'_>, event: &'a Envelope) -> BoxFuture<'a, Result<()>> {
@@ -52,9 +54,15 @@ impl Handler for Intake {
             if event.r#type == intake::VisitorReturned::TYPE {
                 return away::visitor_back(unit, case).await;
             }
+            if is_history(event, self.first_start) {
+                return Ok(());
+            }
+            if let Some(proposed) = event.event::<intake::TransferProposed>().map_err(broken)? {
+                return if proposed.visitor_away { self.waits(unit, case).await } else { Ok(()) };
+            }
             match event.event::<intake::MessagePosted>().map_err(broken)? {
-                Some(posted) if !is_history(event, self.first_start) => self.posted(unit, case, &posted).await,
-                _ => Ok(()),
+                Some(posted) => self.posted(unit, case, &posted).await,
+                None => Ok(()),
             }
         })
     }
@@ -73,15 +81,20 @@ impl Intake {
     async fn posted(&self, unit: &mut Unit<'_>, case: Id, posted: &intake::MessagePosted) -> Result<()> {
         match posted.sender_kind() {
             SenderKind::Visitor => away::visitor_back(unit, case).await,
-            SenderKind::Worker if posted.visitor_away => match case_facts::lock(unit, case).await {
-                // An erased case has no visitor any more.
-                Ok(facts) if facts.visitor.is_empty() => Ok(()),
-                Ok(facts) => away::answer_waits(unit, &self.region.get(), &facts, self.open).await,
-                // Unknown cases have nobody to tell: theirs is a tombstone that came late.
-                Err(error) if error.code == Code::NotFound => Ok(()),
-                Err(error) => Err(error),
-            },
+            SenderKind::Worker if posted.visitor_away => self.waits(unit, case).await,
             _ => Ok(()),
+        }
+    }
+
+    /// Something waits for a visitor who is away.
+    async fn waits(&self, unit: &mut Unit<'_>, case: Id) -> Result<()> {
+        match case_facts::lock(unit, case).await {
+            // An erased case has no visitor any more.
+            Ok(facts) if facts.visitor.is_empty() => Ok(()),
+            Ok(facts) => away::answer_waits(unit, &self.region.get(), &facts, self.open).await,
+            // Unknown cases have nobody to tell: theirs is a tombstone that came late.
+            Err(error) if error.code == Code::NotFound => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }

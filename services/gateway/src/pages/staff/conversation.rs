@@ -7,7 +7,7 @@ use axum::response::Response;
 use kernel::{Id, Time};
 use proto::intake::{
     AnsweredQuestion, CannedReply, Case, CaseMode, CaseState, EntryPoint, GetEntryPointRequest, GetSummaryRequest, ListNotesRequest,
-    Message, Note, Outcome, SenderKind, Severity, Summary, SystemCode,
+    Message, Note, Outcome, SenderKind, Severity, Summary, SystemCode, Transfer, TransferState,
 };
 use proto::scheduling::{Booking, BookingState, ListBookingsRequest};
 use proto::triage::{GetTriageRequest, Triage};
@@ -17,7 +17,7 @@ use super::desk::followed;
 use super::names::Names;
 use super::said::{Notice, Said};
 use super::view::{self, Row};
-use super::{acts, cases, history, onward, replies, side, transfer};
+use super::{acts, cases, history, onward, pass_on, replies, side, transfer};
 use crate::pages::case;
 use crate::web::{Page, Problem, Staff};
 
@@ -76,6 +76,8 @@ struct Conversation {
     /// A video meeting can be had.
     video: bool,
     referrals: Vec<onward::Referred>,
+    /// What was proposed last: to go on at another organisation.
+    transfer: Option<Transfer>,
     draft_due: String,
     framed: bool,
 }
@@ -101,6 +103,12 @@ impl Conversation {
 
     fn followed(&self) -> String {
         followed(&self.mine)
+    }
+
+    /// Whether another organisation may be proposed now: one proposal waits at a time.
+    fn may_pass_on(&self) -> bool {
+        let waits = self.transfer.as_ref().is_some_and(|one| one.state() == TransferState::Proposed);
+        self.own() && !self.closed() && !self.staff.is_volunteer() && !waits
     }
 
     /// This one and the most pressing of the others.
@@ -251,6 +259,7 @@ pub async fn open(page: Page, staff: Staff, id: &str, wanted: &Wanted, notice: O
         entry_point(&staff, &case.entry_point_id),
         onward::referrals(&page, &staff, id, now),
     )?;
+    let transfer = pass_on::last(&staff, id, &messages).await?;
     let conversation = Conversation {
         notice,
         row: Row::new(&page, &names, &case, now),
@@ -276,6 +285,7 @@ pub async fn open(page: Page, staff: Staff, id: &str, wanted: &Wanted, notice: O
         max_file: door.max_attachment_bytes,
         video: door.can_meet_by_video,
         referrals,
+        transfer,
     };
     page.show(&conversation)
 }

@@ -12,6 +12,7 @@ mod keep;
 pub mod names;
 mod onward;
 mod open;
+pub mod pass_on;
 mod refer;
 mod replies;
 pub mod said;
@@ -56,6 +57,8 @@ pub fn routes() -> Router<Gateway> {
         .route("/staff/c/{case}/reopen", post(acts::reopen))
         .route("/staff/c/{case}/video", post(onward::video))
         .route("/staff/c/{case}/refer", get(refer::targets).post(refer::refer))
+        .route("/staff/c/{case}/pass-on", get(pass_on::choose).post(pass_on::propose))
+        .route("/staff/c/{case}/pass-on/withdraw", post(pass_on::withdraw))
         .route("/staff/c/{case}/book", get(book::slots).post(book::book))
         .route("/staff/c/{case}/book/cancel", post(book::cancel))
 }

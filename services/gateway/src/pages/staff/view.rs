@@ -92,6 +92,8 @@ pub fn line(page: &Page, line: &SystemLine) -> String {
             page.say(&key).with("field", identity_field(page, field.unwrap_or_default()))
         }
         SystemCode::Referral => page.say(&key).with("name", param("name")).with("code", param("code")),
+        SystemCode::TransferProposed => page.say(&key).with("organisation", param("organisation")),
+        SystemCode::TransferEnded => page.say(&format!("{key}-{}", param("state"))).with("organisation", param("organisation")),
         _ => page.say(&key),
     };
     said.to_string()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::after::After;
 use super::line::{self, Line};
-use super::{entry, start, words};
+use super::{entry, start, transfer, words};
 use crate::Gateway;
 use crate::pages::case;
 use crate::services::Calls;
@@ -215,6 +215,8 @@ struct Chat {
     error: String,
     client_id: String,
     after: After,
+    /// HTML of what is proposed to the visitor; may be empty.
+    transfer: String,
     done: String,
     wrong: String,
 }
@@ -266,6 +268,7 @@ pub async fn shown(page: &Page, visitor: &Visitor, id: Id, asked: From, draft: S
         draft,
         error,
         client_id: start::fresh_id()?,
+        transfer: transfer::section(page, &calls, id, &messages).await?,
         after,
         done: asked.done,
         wrong: asked.wrong,

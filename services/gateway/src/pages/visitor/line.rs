@@ -18,6 +18,8 @@ pub struct Line {
     pub code: String,
     /// What the link is called.
     pub open: String,
+    /// What is proposed to the visitor is another thing now.
+    pub renews: bool,
 }
 
 fn param<'a>(line: &'a SystemLine, name: &str) -> &'a str {
@@ -70,6 +72,12 @@ pub fn line(page: &Page, line: &SystemLine) -> Line {
                 ..says("line-referral")
             }
         }
+        SystemCode::TransferProposed | SystemCode::TransferEnded => {
+            let state = if line.code() == SystemCode::TransferProposed { "proposed" } else { param(line, "state") };
+            let text = page.say(&format!("line-transfer-{state}")).with("organisation", param(line, "organisation"));
+            Line { text: text.to_string(), renews: true, ..Line::default() }
+        }
+        SystemCode::TransferReceived => says("line-transfer-received"),
         SystemCode::Unspecified => Line::default(),
     }
 }

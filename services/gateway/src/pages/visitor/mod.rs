@@ -16,6 +16,7 @@ mod news;
 mod phrase;
 mod send;
 mod start;
+mod transfer;
 mod widget;
 mod words;
 
@@ -57,6 +58,8 @@ fn pages() -> Router<Gateway> {
         .route("/c/{case}/file/{file}/save", get(file::save))
         .route("/c/{case}/booking", post(after::booking))
         .route("/c/{case}/booking/{booking}", get(after::ics))
+        .route("/c/{case}/transfer", get(transfer::renewed).post(transfer::answer))
+        .route("/c/{case}/onward", post(transfer::onward))
         .route("/arrived", get(arrived::ask).post(arrived::tell))
         .route("/return", get(back::ask).post(back::resume))
         // What messages to visitors name: short, and neutral.
