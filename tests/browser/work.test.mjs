@@ -160,6 +160,19 @@ test('all of it without a script', async () => {
   await siv.locator('main').getByRole('button', { name: 'Lämna över' }).click();
   await siv.getByText('Kollegan har fått ett erbjudande.').waitFor();
   const olle = await staff(/Olle Testberg/);
-  await olle.locator('#offers li', { hasText: other.slice(-6).toUpperCase() }).waitFor();
-  await leave(siv, olle);
+  const offer = olle.locator('#offers li', { hasText: other.slice(-6).toUpperCase() });
+  await offer.waitFor();
+  // Whoever asked is told that the colleague does not take it: on the worklist, at once, and in the conversation.
+  const again = await staff(/Siv Provlund/);
+  const mine = again.locator('#mine li', { hasText: other.slice(-6).toUpperCase() });
+  await mine.getByText('Väntar på att Olle Testberg tar emot').waitFor();
+  await offer.getByRole('button', { name: /Avböj/ }).click();
+  await mine.getByText('Olle Testberg tog inte emot').waitFor();
+  await good(again, 'turned-down');
+  await again.goto(`/staff/c/${other}`);
+  await again.locator('#handover', { hasText: 'Olle Testberg tog inte emot' }).waitFor();
+  await good(again, 'turned-down-conversation');
+  await siv.goto(`/staff/c/${other}`);
+  await siv.locator('#handover', { hasText: 'Olle Testberg tog inte emot' }).waitFor();
+  await leave(siv, olle, again);
 });

@@ -94,6 +94,7 @@ pub const ACCESS_LOG: &[(&str, Leaves)] = &[
     ("samtal.routing.v1.RoutingService/ListPresence", Many),
     ("samtal.routing.v1.RoutingService/ListOffers", Cases),
     ("samtal.routing.v1.RoutingService/WatchOffers", Cases),
+    ("samtal.routing.v1.RoutingService/ListHandovers", Cases),
     ("samtal.routing.v1.RoutingService/AcceptOffer", Changes),
     ("samtal.routing.v1.RoutingService/DeclineOffer", Changes),
     ("samtal.routing.v1.RoutingService/ListQueue", Cases),

@@ -191,6 +191,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.routing.v1.RoutingService/ListPresence", &[(Worker, Clinic), (Leader, Clinic), (Volunteer, Own)]),
     ("samtal.routing.v1.RoutingService/ListOffers", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
     ("samtal.routing.v1.RoutingService/WatchOffers", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
+    ("samtal.routing.v1.RoutingService/ListHandovers", &[(Worker, Own), (Leader, Own)]),
     ("samtal.routing.v1.RoutingService/AcceptOffer", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
     ("samtal.routing.v1.RoutingService/DeclineOffer", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
     ("samtal.routing.v1.RoutingService/ListQueue", &[(Worker, Clinic), (Leader, Clinic)]),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, Kind, MethodDescriptor, Value};
 use proto::intake::ReferCaseRequest;
+use proto::routing::TransferCaseRequest;
 use samtal_tests::suite::{Person, Setup, Stack, TestSuite};
 use sqlx::Connection as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +36,11 @@ impl House {
         let own = Things::of(&suite, "alfa").await;
         let case_id = own.visitor.as_ref().unwrap().case_id.clone();
         let refer = ReferCaseRequest { request_id: String::new(), case_id, referral_target_id: "alfa-other".into() };
-        suite.worker("alfa.anna").await.referrals().refer_case(refer).await.unwrap();
+        let anna = suite.worker("alfa.anna").await;
+        // Bo is asked to take it over.
+        let over = TransferCaseRequest { case_id: refer.case_id.clone(), worker_id: "alfa.bo".into(), ..TransferCaseRequest::default() };
+        anna.referrals().refer_case(refer).await.unwrap();
+        anna.routing().transfer_case(over).await.unwrap();
         let people = vec![
             ("anonymous", suite.anonymous()),
             ("visitor", own.visitor.clone().unwrap().me),

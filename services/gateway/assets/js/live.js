@@ -51,7 +51,7 @@
         heard();
         this.tell("open", "");
       };
-      for (const event of ["message", "typing", "case", "caught-up", "offered", "offer-ended", "alert", "news", "end"]) {
+      for (const event of ["message", "typing", "case", "caught-up", "offered", "offer-ended", "alert", "turned-down", "news", "end"]) {
         source.addEventListener(event, (one) => {
           this.wait = 500;
           heard();

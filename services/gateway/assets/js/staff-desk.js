@@ -22,6 +22,7 @@
       if (shown === (event === "offer-ended")) renewed();
     });
   }
+  document.addEventListener("samtal:turned-down", (one) => !document.querySelector(`[data-turned-down="${one.detail}"]`) && renewed());
   document.addEventListener("samtal:news", renewed);
   let lost = false;
   document.addEventListener("samtal:away", () => (lost = true));

@@ -34,6 +34,9 @@
   log.addEventListener("samtal:end", (event) => event.detail === "gone" && !samtal.leaving() && top.location.assign("/staff"));
 
   document.addEventListener("samtal:news", (event) => !event.detail.startsWith(id) && samtal.refresh(["mine"]));
+  document.addEventListener("samtal:turned-down", (one) => {
+    if (!document.querySelector(`[data-turned-down="${one.detail}"]`)) samtal.refresh(["mine", "handover"]);
+  });
   const offers = new Set();
   const flag = () => {
     $("offer-flag").hidden = offers.size === 0;

@@ -1,5 +1,5 @@
 //! What happens on a member of staff's desk: `offered` and `offer-ended`, with the offer's id, and `alert`, with the id of a case that
-//! shows signs of danger; all that are open come first. And `news` from the conversations that the page follows, `CASE SEQ`: one
+//! shows signs of danger or that a colleague did not take over; all that are open come first. And `news` from the conversations that the page follows, `CASE SEQ`: one
 //! stream for all of them, since browsers open only a few to one site.
 
 use std::pin::Pin;
@@ -46,6 +46,7 @@ pub async fn open(
             Offers::Offered(offer) => Frame::new("offered", offer.offer_id),
             Offers::EndedOfferId(offer) => Frame::new("offer-ended", offer),
             Offers::Alert(alert) => Frame::new("alert", alert.case_id),
+            Offers::TurnedDown(handover) => Frame::new("turned-down", handover.case_id),
         });
         (frame, true)
     });

@@ -76,7 +76,7 @@ fn every_problem_and_profession_has_its_words() {
 /// Keys that are put together from a code.
 #[test]
 fn every_code_of_a_case_has_its_words() {
-    use proto::intake::{CaseState, Channel, Outcome, Severity, SystemCode};
+    use proto::intake::{CaseState, Channel, Outcome, Severity, SystemCode, TransferState};
 
     use crate::pages::{leader, staff};
     let known = keys(Language::Swedish);
@@ -87,7 +87,7 @@ fn every_code_of_a_case_has_its_words() {
         let names = [
             Severity::try_from(number).ok().map(|one| one.as_str_name()),
             Outcome::try_from(number).ok().map(|one| one.as_str_name()),
-            SystemCode::try_from(number).ok().map(|one| one.as_str_name()),
+            SystemCode::try_from(number).ok().filter(|one| *one != SystemCode::TransferEnded).map(|one| one.as_str_name()),
         ];
         wanted.extend(names.into_iter().flatten().map(|name| name.replace("_CODE_", "-")));
         // Visitors have words of their own for these.
@@ -96,6 +96,11 @@ fn every_code_of_a_case_has_its_words() {
             CaseState::try_from(number).ok().map(|one| one.as_str_name().trim_start_matches("CASE_")),
         ];
         wanted.extend(staffs.into_iter().flatten().map(|name| format!("staff-{name}")));
+    }
+    // A proposal is told as it ends; both sides are.
+    for ended in (2..16).filter_map(|number| TransferState::try_from(number).ok()) {
+        let state = ended.as_str_name().trim_start_matches("TRANSFER_STATE_");
+        wanted.extend(["system-transfer-ended", "line-transfer"].map(|key| format!("{key}-{state}")));
     }
     wanted.extend(Language::ALL.iter().map(|language| format!("language-{language}")));
     assert!(wanted.len() > 60, "{wanted:?}");

@@ -5,6 +5,7 @@ mod alert;
 mod claim;
 mod directory;
 mod explain;
+mod handovers;
 mod offers;
 mod position;
 mod presence;
@@ -63,6 +64,7 @@ unary! {
     claim_case: ClaimCaseRequest => ClaimCaseResponse;
     release_case: ReleaseCaseRequest => ReleaseCaseResponse;
     transfer_case: TransferCaseRequest => TransferCaseResponse;
+    list_handovers: ListHandoversRequest => ListHandoversResponse;
     hand_over: HandOverRequest => HandOverResponse;
     get_expected_wait: GetExpectedWaitRequest => GetExpectedWaitResponse;
     get_position: GetPositionRequest => GetPositionResponse;

@@ -1,4 +1,4 @@
-//! WatchOffers: the calling worker's open offers and alerts, and every change of them.
+//! WatchOffers: the calling worker's open offers and alerts, hand-overs that were turned down, and every change of them.
 //!
 //! The table says what is open; a bell only says when to look. So a lost bell delays an offer by a few seconds at most.
 
@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
 use kernel::{Error, Id, Result, Time};
 use proto::routing::watch_offers_response::Event;
-use proto::routing::{WatchOffersRequest, WatchOffersResponse};
+use proto::routing::{Handover, WatchOffersRequest, WatchOffersResponse};
 use rpc::{Caller, status};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -39,6 +39,8 @@ struct Watch {
     known: BTreeSet<Id>,
     /// Alerts that the caller knows of, with when they were raised.
     alerts: BTreeMap<Id, Time>,
+    /// Hand-overs that were turned down as far as the caller knows.
+    turned_down: Vec<Handover>,
     failed: bool,
 }
 
@@ -62,6 +64,7 @@ impl Api {
             shutdown,
             known: BTreeSet::new(),
             alerts: BTreeMap::new(),
+            turned_down: Vec::new(),
             failed: false,
         };
         let changes = stream::unfold(watch, |mut watch| async move {
@@ -114,12 +117,18 @@ impl Watch {
         // Each is shown once, and so recorded once; an alert that is raised again is another one.
         asked.offers.retain(|one| !self.known.contains(&one.offer));
         asked.alerts.retain(|one| self.alerts.get(&one.case) != Some(&one.raised_at));
-        self.api.app.node.log_read(&self.caller, asked.cases()).await?;
+        let mut back = self.api.handovers(&self.caller).await?;
+        back.retain(|one| one.wire.turned_down);
+        let turned_down: Vec<Handover> = back.iter().map(|one| one.wire.clone()).collect();
+        back.retain(|one| !self.turned_down.contains(&one.wire));
+        let shown = asked.cases().into_iter().chain(back.iter().map(|one| (one.case, one.scope.clone()))).collect();
+        self.api.app.node.log_read(&self.caller, shown).await?;
         let ended = self.known.difference(&now).map(|offer| Event::EndedOfferId(offer.to_string()));
         let alerted = asked.alerts.iter().map(|one| Event::Alert(alert::wire(one)));
         let offered = asked.offers.iter().map(|one| Event::Offered(offers::wire(one)));
-        let changes = alerted.chain(ended).chain(offered).collect();
-        (self.known, self.alerts) = (now, alerts);
+        let back = back.into_iter().map(|one| Event::TurnedDown(one.wire));
+        let changes = alerted.chain(ended).chain(offered).chain(back).collect();
+        (self.known, self.alerts, self.turned_down) = (now, alerts, turned_down);
         Ok(changes)
     }
 }

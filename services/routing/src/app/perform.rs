@@ -102,6 +102,10 @@ impl Desk<'_, '_> {
             self.unit.emit(row.id, &row.scope(), &event)?;
             self.record(row, kind, worker, why.to_owned(), &Note::default()).await?;
             self.stir_worker(worker);
+            // Whoever wanted to hand it over waits for the answer.
+            if let Some(holder) = row.case.holder() {
+                self.ring(holder);
+            }
         }
         self.ring(worker);
         Ok(())

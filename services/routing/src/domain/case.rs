@@ -45,13 +45,22 @@ pub enum State {
     },
     Waiting,
     Offered(Offer),
-    /// `handover`: offered to a colleague; the holder holds it until that offer is accepted.
+    /// `handover`: offered to a colleague; the holder holds it until that offer is accepted. `turned_down`: the last colleague did not.
     Assigned {
         worker: String,
         since: Time,
         handover: Option<Offer>,
+        #[serde(default)]
+        turned_down: Option<TurnedDown>,
     },
     Done,
+}
+
+/// A colleague who declined a hand-over, let its offer time out, or left before answering.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnedDown {
+    pub worker: String,
+    pub at: Time,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,6 +238,14 @@ impl Case {
     pub fn holder(&self) -> Option<&str> {
         match &self.state {
             State::Assigned { worker, .. } => Some(worker),
+            _ => None,
+        }
+    }
+
+    /// Who did not take what its holder wanted to hand over last.
+    pub fn turned_down(&self) -> Option<&TurnedDown> {
+        match &self.state {
+            State::Assigned { turned_down, .. } => turned_down.as_ref(),
             _ => None,
         }
     }

@@ -93,7 +93,7 @@ impl Desk<'_, '_> {
     /// Assigns a case at once; it never waits.
     async fn keep(&mut self, row: &mut CaseRow, worker: &str, why: &str) -> Result<()> {
         let mut case = row.case.clone();
-        case.state = State::Assigned { worker: worker.to_owned(), since: self.now(), handover: None };
+        case.state = State::Assigned { worker: worker.to_owned(), since: self.now(), handover: None, turned_down: None };
         let decision = Decision { case, effects: vec![Effect::Assigned { worker: worker.to_owned() }] };
         self.perform(row, decision, Note { how: "kept", why: why.to_owned(), ..Note::default() }).await
     }

@@ -206,6 +206,12 @@ pub async fn held_by(tx: &mut Tx, worker: &str) -> Result<Vec<CaseRow>> {
     all(&tx.rows(columns!("WHERE holder = $1 AND status = 'assigned' ORDER BY case_id"), args![worker]).await?)
 }
 
+/// The same as committed, for who asks for their own.
+pub async fn of_holder(db: &Scoped, organisation: &str, worker: &str) -> Result<Vec<CaseRow>> {
+    let sql = columns!("WHERE holder = $1 AND organisation = $2 AND status = 'assigned' ORDER BY case_id");
+    all(&db.rows(sql, args![worker, organisation]).await?)
+}
+
 /// Live cases that a worker holds.
 pub async fn live_of(tx: &mut Tx, worker: &str) -> Result<Vec<Id>> {
     let rows = tx

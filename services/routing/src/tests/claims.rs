@@ -66,8 +66,12 @@ async fn a_handover_is_offered_and_the_case_follows_to_the_colleagues_clinic() {
     assert_eq!(refusal(suite.transfer(anna(), 1, "bo").await), UNKNOWN, "another organisation's worker");
     assert_eq!(refusal(suite.transfer(bea(), 1, "tor").await), UNKNOWN, "not the holder");
     suite.transfer(anna(), 1, "tor").await.unwrap();
+    assert_eq!(suite.handovers(anna()).await, [("tor".to_owned(), false)]);
     let declined = suite.offer(tor()).await;
     suite.decline(tor(), &declined).await.unwrap();
+    // Told to whoever asked, and to nobody else.
+    assert_eq!(suite.handovers(anna()).await, [("tor".to_owned(), true)]);
+    assert!(suite.handovers(bea()).await.is_empty() && suite.handovers(tor()).await.is_empty());
     suite.transfer(lea(), 1, "tor").await.unwrap();
     let offer = suite.offer(tor()).await;
     suite.accept(tor(), &offer, "").await.unwrap();

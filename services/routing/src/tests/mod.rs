@@ -201,6 +201,12 @@ impl Suite {
         self.api.list_offers(from(worker, "ListOffers", wire::ListOffersRequest {})).await.unwrap().into_inner().offers
     }
 
+    /// Whom a worker has asked to take over, and whether they have turned it down.
+    async fn handovers(&self, worker: Principal) -> Vec<(String, bool)> {
+        let answer = self.api.list_handovers(from(worker, "ListHandovers", wire::ListHandoversRequest {})).await.unwrap();
+        answer.into_inner().handovers.into_iter().map(|one| (one.to_worker_id, one.turned_down)).collect()
+    }
+
     /// The one open offer to a worker.
     async fn offer(&self, worker: Principal) -> String {
         let offers = self.offers(worker).await;

@@ -161,6 +161,18 @@ async fn a_watcher_sees_offers_come_and_go() {
     suite.arrive(2, Severity::Soon, "").await;
     let Some(Event::Offered(offer)) = stream.next().await.unwrap().unwrap().event else { panic!("an offer") };
     assert_eq!(offer.case_id, case(2).to_string());
+    // A colleague who does not take over what one wants to hand on.
+    suite.accept(anna(), &offer.offer_id, "").await.unwrap();
+    suite.transfer(anna(), 2, "bea").await.unwrap();
+    suite.decline(bea(), &suite.offer(bea()).await).await.unwrap();
+    let told = loop {
+        match stream.next().await.unwrap().unwrap().event {
+            Some(Event::TurnedDown(told)) => break told,
+            Some(Event::EndedOfferId(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((told.case_id, told.to_worker_id.as_str()), (case(2).to_string(), "bea"));
     suite.shutdown.cancel();
     assert!(stream.next().await.is_none());
 }

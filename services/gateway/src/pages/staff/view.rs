@@ -156,10 +156,24 @@ pub struct Row {
     pub closed: String,
     pub outcome: String,
     pub documented: bool,
+    /// A colleague was asked to take it over.
+    pub handover: Option<Handover>,
     due_at: i64,
 }
 
+/// How it stands with a case that one wants to hand over.
+#[derive(Clone)]
+pub struct Handover {
+    pub said: String,
+    pub turned_down: bool,
+}
+
 impl Row {
+    /// With how it stands that a colleague was asked to take it over.
+    pub fn handed(self, handover: Option<Handover>) -> Self {
+        Self { handover, ..self }
+    }
+
     pub fn new(page: &Page, names: &Names, case: &Case, now: Time) -> Self {
         let live = case.mode() == CaseMode::Live;
         let due_at = case.due_at.as_ref().map(|due| due.seconds);
@@ -191,6 +205,7 @@ impl Row {
             closed: short(case.closed_at.as_ref(), now),
             outcome: outcome(page, case.outcome()).to_string(),
             documented: case.documented_at.is_some(),
+            handover: None,
             due_at: due_at.unwrap_or(i64::MAX),
         }
     }

@@ -2,7 +2,7 @@
 
 use kernel::{Severity, Time};
 
-use super::{Case, Command, Decision, Effect, Ended, Offer, Refusal, State, Target, Unassigned};
+use super::{Case, Command, Decision, Effect, Ended, Offer, Refusal, State, Target, TurnedDown, Unassigned};
 
 /// Applies `command` at `now`.
 ///
@@ -76,9 +76,9 @@ pub fn decide(case: &Case, command: &Command, now: Time) -> Result<Decision, Ref
             if now < open.until {
                 return Err(Refusal::NotDue);
             }
-            next.turned_down(open, Ended::TimedOut);
+            next.turned_down(open, Ended::TimedOut, now);
         }
-        Command::Decline { offer } => next.turned_down(open_offer(case, *offer)?, Ended::Declined),
+        Command::Decline { offer } => next.turned_down(open_offer(case, *offer)?, Ended::Declined, now),
         Command::Accept { offer, worker } => next.accept(acceptable(open_offer(case, *offer)?, worker, now)?, now),
         Command::Claim { worker } => match &case.state {
             State::Offered(offer) if offer.worker == *worker => next.accept(acceptable(offer, worker, now)?, now),
@@ -107,8 +107,9 @@ pub fn decide(case: &Case, command: &Command, now: Time) -> Result<Decision, Ref
             }
             next.rescind();
             next.effects.push(Effect::Offered(offer.clone()));
-            if let State::Assigned { handover, .. } = &mut next.case.state {
+            if let State::Assigned { handover, turned_down, .. } = &mut next.case.state {
                 *handover = Some(offer.clone());
+                *turned_down = None;
             }
         }
         Command::Close => next.finish(false),
@@ -179,10 +180,13 @@ impl Step {
     }
 
     /// Back to waiting, or back to the holder who wanted to hand it over.
-    fn turned_down(&mut self, offer: &Offer, how: Ended) {
+    fn turned_down(&mut self, offer: &Offer, how: Ended, now: Time) {
         self.end(offer, how);
         match &mut self.case.state {
-            State::Assigned { handover, .. } => *handover = None,
+            State::Assigned { handover, turned_down, .. } => {
+                *handover = None;
+                *turned_down = Some(TurnedDown { worker: offer.worker.clone(), at: now });
+            }
             _ => self.wait_without(&offer.worker),
         }
     }
@@ -198,7 +202,7 @@ impl Step {
 
     fn assign(&mut self, worker: &str, now: Time) {
         self.case.excluded.clear();
-        self.case.state = State::Assigned { worker: worker.to_owned(), since: now, handover: None };
+        self.case.state = State::Assigned { worker: worker.to_owned(), since: now, handover: None, turned_down: None };
         self.effects.push(Effect::Assigned { worker: worker.to_owned() });
     }
 

@@ -87,7 +87,12 @@ fn a_handover_keeps_the_holder_until_the_colleague_accepts() {
     let asked = decide(&held, &transfer, at(6)).unwrap().case;
     assert_eq!(asked.holder(), Some("eva"));
     let declined = decide(&asked, &Command::Decline { offer: id(7) }, at(7)).unwrap().case;
-    assert_eq!(declined, held);
+    assert_eq!((declined.holder(), declined.offer()), (Some("eva"), None));
+    // Whoever wanted to hand it over is told, until they ask somebody again.
+    assert_eq!(declined.turned_down(), Some(&TurnedDown { worker: "per".into(), at: at(7) }));
+    let again =
+        decide(&declined, &Command::Transfer { worker: "eva".into(), to: Target::Worker(offer(8, "per", 60)) }, at(8)).unwrap().case;
+    assert_eq!((again.turned_down(), held.turned_down()), (None, None));
     let taken = decide(&asked, &accept(7, "per"), at(8)).unwrap();
     assert_eq!(taken.case.holder(), Some("per"));
     let given = Effect::Unassigned { worker: "eva".into(), how: Unassigned::Transferred };
