@@ -165,7 +165,7 @@ test('all of it without a script', async () => {
   // Whoever asked is told that the colleague does not take it: on the worklist, at once, and in the conversation.
   const again = await staff(/Siv Provlund/);
   const mine = again.locator('#mine li', { hasText: other.slice(-6).toUpperCase() });
-  await mine.getByText('Väntar på att Olle Testberg tar emot').waitFor();
+  await mine.getByText('Erbjudet Olle Testberg').waitFor();
   await offer.getByRole('button', { name: /Avböj/ }).click();
   await mine.getByText('Olle Testberg tog inte emot').waitFor();
   await good(again, 'turned-down');
