@@ -42,6 +42,8 @@ export async function good(page, name) {
   }
   await accessible(page, `${name} at 400 %`);
   await page.setViewportSize(phone.viewport);
+  const { height } = await page.locator('header.top').boundingBox();
+  assert.ok(height < 112, `${name}: the header takes ${height} px of a phone, more than two rows`);
   await picture(page, `staff-${name}-phone`);
   await page.setViewportSize(desktop.viewport);
 }

@@ -293,5 +293,8 @@
   });
   document.addEventListener("samtal:end", (event) => event.detail === "signed-out" && signIn());
 
+  // On a phone the ways are one row that is wider than the screen.
+  document.querySelector(".ways [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
   globalThis.samtal = { refresh, post, see, ring, count, keep, signIn, leaving };
 })();

@@ -136,7 +136,7 @@ struct ProblemPage {
     page: Page,
     title: String,
     text: String,
-    /// Where one tries again.
+    /// Where one tries again; empty: what is not there will not be there the next time.
     again: String,
 }
 
@@ -153,7 +153,11 @@ pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next)
         return Redirect::to(&format!("/sign-in?to={to}")).into_response();
     }
     // A sign-in begins anew; its middle cannot be had twice.
-    let again = if visit.path.starts_with("/sign-in") { "/sign-in".to_owned() } else { visit.path.clone() };
+    let again = match visit.path.as_str() {
+        _ if problem.status == StatusCode::NOT_FOUND => String::new(),
+        path if path.starts_with("/sign-in") => "/sign-in".to_owned(),
+        path => path.to_owned(),
+    };
     let page = Page::new(&gateway, visit);
     let title = page.say(&format!("problem-{}-title", problem.key)).to_string();
     let text = page.say(&format!("problem-{}-text", problem.key)).to_string();

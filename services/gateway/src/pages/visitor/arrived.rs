@@ -28,31 +28,33 @@ struct Arrived {
     code: String,
     error: String,
     done: bool,
+    /// What was chosen already.
+    chosen: String,
     outcomes: Vec<(&'static str, String)>,
 }
 
-fn form(page: &Page, code: String, error: String, done: bool) -> Result<Response, Problem> {
+fn form(page: &Page, told: Told, error: String, done: bool) -> Result<Response, Problem> {
     let outcomes = OUTCOMES.iter().map(|(value, _)| (*value, page.say(&format!("arrived-{value}")).to_string())).collect();
-    page.show(&Arrived { page: page.clone(), code, error, done, outcomes })
+    page.show(&Arrived { page: page.clone(), code: told.code, error, done, chosen: told.outcome, outcomes })
 }
 
 pub async fn ask(page: Page) -> Result<Response, Problem> {
-    form(&page, String::new(), String::new(), false)
+    form(&page, Told::default(), String::new(), false)
 }
 
 /// A card in a conversation sends its code alone: then it is asked how it went.
 pub async fn tell(page: Page, Form(told): Form<Told>) -> Result<Response, Problem> {
     let Some((_, outcome)) = OUTCOMES.iter().find(|(value, _)| *value == told.outcome) else {
-        return form(&page, told.code, String::new(), false);
+        return form(&page, told, String::new(), false);
     };
     let request = ReportReferralRequest { referral_code: told.code.trim().to_owned(), outcome: (*outcome).into() };
     let (code, error) = match page.calls().referrals().report_referral(request).await {
-        Ok(_) => return form(&page, String::new(), String::new(), true),
+        Ok(_) => return form(&page, Told::default(), String::new(), true),
         Err(status) => match status.code() {
             tonic::Code::NotFound | tonic::Code::InvalidArgument => (StatusCode::UNPROCESSABLE_ENTITY, page.say("arrived-wrong")),
             tonic::Code::ResourceExhausted => (StatusCode::TOO_MANY_REQUESTS, page.say("arrived-often")),
             _ => return Err(status.into()),
         },
     };
-    Ok((code, form(&page, told.code, error.to_string(), false)?).into_response())
+    Ok((code, form(&page, told, error.to_string(), false)?).into_response())
 }
