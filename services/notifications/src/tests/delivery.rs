@@ -22,7 +22,9 @@ async fn a_visitor_who_is_away_is_told_once_and_again_after_having_been_back() {
 
     // The visitor writes: a new absence begins.
     rig.intake(case, &intake::MessagePosted { sender_kind: intake::SenderKind::Visitor.into(), ..Default::default() }).await;
-    rig.answered(case).await;
+    // A question waits like an answer, if nobody saw it.
+    rig.intake(case, &intake::TransferProposed { visitor_away: false, ..Default::default() }).await;
+    rig.intake(case, &intake::TransferProposed { visitor_away: true, ..Default::default() }).await;
     rig.advance(AWAY).await;
     let mails = server.mails(2).await;
     assert_eq!(header(&mails[0], "Message-ID"), format!("<{}@example.org>", told[0].notification_id));
