@@ -17,7 +17,7 @@ mod phrase;
 mod send;
 mod start;
 mod widget;
-mod words;
+pub mod words;
 
 use axum::Router;
 use axum::response::Redirect;
@@ -26,7 +26,9 @@ use axum::routing::{get, post};
 use crate::Gateway;
 use crate::web::Page;
 pub use chat::bubble;
+pub use entry::door;
 pub use find::front;
+pub use start::folded;
 
 pub fn routes() -> Router<Gateway> {
     Router::new().merge(pages()).nest("/w", pages()).merge(widget::routes())
