@@ -54,8 +54,15 @@ struct Edit {
     /// The key of what is wrong, or what the service says of it, in English.
     wrong: &'static str,
     refused: String,
-    /// Who has changed it since the form was shown, when, and how it is now.
-    meanwhile: Option<(String, String, Vec<(String, String)>)>,
+    meanwhile: Option<Meanwhile>,
+}
+
+/// What somebody else has made of it since the form was shown.
+struct Meanwhile {
+    who: String,
+    when: String,
+    /// As label and value.
+    parts: Vec<(String, String)>,
 }
 
 impl Edit {
@@ -127,9 +134,10 @@ async fn present(page: Page, staff: Staff, all: ListItemsResponse, open: Open) -
     let names = Names::load(&page, &staff).await?;
     let item = all.items.iter().find(|one| one.item_id == open.id);
     let title = item.and_then(|item| items::title(&page, open.kind, body(item))).unwrap_or_default();
-    let meanwhile = item.filter(|_| open.meanwhile).map(|item| {
-        let who = names.worker(&item.set_by).to_owned();
-        (who, view::moment(item.set_at.as_ref()), items::parts(&page, &names, open.kind, &item.body_json))
+    let meanwhile = item.filter(|_| open.meanwhile).map(|item| Meanwhile {
+        who: names.worker(&item.set_by).to_owned(),
+        when: view::moment(item.set_at.as_ref()),
+        parts: items::parts(&page, &names, open.kind, &item.body_json),
     });
     let edit = Edit {
         kind: open.kind,

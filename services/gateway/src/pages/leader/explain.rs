@@ -94,12 +94,15 @@ pub async fn show(page: Page, staff: Staff, Path(case): Path<Id>, Query(said): Q
     let is_there = |worker: &NamedWorker| present.iter().any(|one| one.present && one.worker_id == worker.worker_id);
     let others = names.workers().filter(|one| one.worker_id != case.worker_id && one.clinic_ids.contains(&case.clinic_id));
     let colleagues = others.filter(|one| is_there(one)).cloned().collect();
-    let queues = names.queues_of(&staff).into_iter().map(|one| (one.queue_id.clone(), names.queue(&page, &one.queue_id))).collect();
+    let decisions = explained.into_inner().decisions;
+    let now_in = decisions.iter().rev().map(|one| one.queue_id.as_str()).find(|queue| !queue.is_empty()).unwrap_or_default();
+    let others = names.queues_of(&staff).into_iter().filter(|one| one.queue_id != now_in);
+    let queues = others.map(|one| (one.queue_id.clone(), names.queue(&page, &one.queue_id))).collect();
     let explained = Explained {
         notice: said.notice(&page),
         queues,
         row: Row::new(&page, &names, &case, now),
-        decisions: explained.into_inner().decisions,
+        decisions,
         accesses: audit.into_inner().entries,
         colleagues,
         page: page.clone(),

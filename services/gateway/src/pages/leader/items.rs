@@ -80,7 +80,8 @@ fn card(page: &Page, names: &Names, kind: Kind, item: &ClinicItem) -> Card {
     Card {
         id: item.item_id.clone(),
         title: title(page, kind, body).unwrap_or_else(|| item.item_id.clone()),
-        parts: now.iter().map(compared).collect(),
+        // What the heading says need not be said twice.
+        parts: now.iter().map(compared).filter(|part| part.was.is_some() || part.label != page.say("person-name").to_string()).collect(),
         etag: item.etag.clone(),
         changeable: item.changeable,
         leads: kind == Kind::People && super::draft::fields_of(kind, body).get("role") == "leader",
