@@ -122,7 +122,13 @@ test('texts, the directory and staff are changed by one leader at a time, and wh
   await nina.waitFor();
   await nina.locator('summary').click();
   await nina.getByRole('button', { name: 'Slutar' }).click();
+  await karin.getByText('Ändringen är tillbakatagen').waitFor();
+  assert.equal(await karin.locator('.thing', { hasText: 'Nina' }).count(), 0);
+  await karin.locator('[id="hugo.modellgren"]').locator('summary').click();
+  await karin.locator('[id="hugo.modellgren"]').getByRole('button', { name: 'Slutar' }).click();
   await karin.getByText('Borttaget.').waitFor();
+  await karin.locator('[id="hugo.modellgren"]').getByRole('button', { name: 'Lägg tillbaka' }).click();
+  await karin.getByText('Ändringen är tillbakatagen').waitFor();
   await leave(karin, other);
 });
 

@@ -268,6 +268,12 @@ pub async fn away(page: Page, staff: Staff, Path((kind, id)): Path<(Kind, String
             return Err(status.into());
         }
     }
+    if item.described_json.is_empty() {
+        // Only a leader's change says that it is there: without the change it is not.
+        let request = RevertChangeRequest { kind: kind.wire().into(), item_id: id, etag: seen.etag };
+        let came = done(staff.calls.clinics().revert_change(request).await)?;
+        return Ok(back(&page, &staff, kind, came, "item-reverted"));
+    }
     let request = SetChangeRequest { kind: kind.wire().into(), item_id: id, etag: seen.etag, ..SetChangeRequest::default() };
     let came = done(staff.calls.clinics().set_change(request).await)?;
     Ok(back(&page, &staff, kind, came, "item-gone"))
