@@ -28,7 +28,6 @@ test('a day is closed after a look at what the doors will say, and opened again'
   const [karin, anyone] = [await staff(/Karin Mallqvist/), await (await person(browser, suite)).newPage()];
   await karin.getByRole('link', { name: 'Ändra', exact: true }).click();
   await karin.getByText('Inget är ändrat').waitFor();
-  await good(karin, 'change');
   await karin.getByRole('link', { name: /Stängningar/ }).click();
   const form = karin.locator('form[action$="/preview"]');
   const calendar = await form.locator('#calendar option', { hasText: 'Vårdcentralen Havet' }).first().getAttribute('value');
@@ -236,7 +235,6 @@ test('staff practise from the door to the end, marked on every screen and counte
   };
   const before = await cases();
   await siv.getByRole('link', { name: 'Öva', exact: true }).click();
-  await good(siv, 'practice');
   await siv.getByRole('button', { name: 'Börja öva' }).click();
   await siv.getByText('ÖVNING: du övar').waitFor();
   await siv.locator('.row-card', { hasText: 'Prova Samtal' }).getByRole('link', { name: /Länk till/ }).click();
@@ -293,7 +291,7 @@ test('staff practise from the door to the end, marked on every screen and counte
   // A case that whoever practises opens is practice.
   await siv.goto('/staff/new/demo-open');
   await siv.getByText('ÖVNING: ärendet du öppnar blir övning.').waitFor();
-  await good(siv, 'practice-open');
+  await accessible(siv, 'practice-open');
   await siv.getByLabel('Vad det gäller').fill('Övar på telefon');
   await siv.getByRole('button', { name: 'Öppna ärendet' }).click();
   await siv.waitForURL(/\/staff\/c\//);
