@@ -1,5 +1,8 @@
 //! What leaders do beside the description, how a clinic becomes live, and where people are guided on to.
 
+mod leaders;
+mod practice;
+
 use proto::config::DiffRegionRequest;
 use proto::intake::{
     ChangeKind, GetEntryPointRequest, ListCannedRepliesRequest, ListChangesRequest, ListReferralTargetsRequest, ListRolloutRequest,
