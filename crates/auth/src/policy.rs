@@ -69,7 +69,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.config.v1.ConfigService/DiffRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/ApplyRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/ExportRegion", &[(Operator, Region)]),
-    ("samtal.config.v1.ConfigService/ListDrift", &[(Service, Region)]),
+    ("samtal.config.v1.ConfigService/ListDrift", &[(Operator, Region), (Service, Region)]),
     // log
     ("samtal.log.v1.EventLogService/Read", &[(Service, Region)]),
     ("samtal.log.v1.EventLogService/Heads", &[(Service, Region), (Operator, Region)]),
@@ -132,6 +132,8 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.intake.v1.ClinicService/SetChange", &[(Leader, Clinic)]),
     ("samtal.intake.v1.ClinicService/RevertChange", &[(Leader, Clinic)]),
     ("samtal.intake.v1.ClinicService/ListChanges", &[(Leader, Organisation)]),
+    ("samtal.intake.v1.ClinicService/ListItems", &[(Leader, Organisation)]),
+    ("samtal.intake.v1.ClinicService/GetPracticeKey", &[(Worker, Clinic), (Volunteer, Clinic), (Leader, Clinic)]),
     // intake: files and referrals
     ("samtal.intake.v1.FileService/UploadAttachment", &[(Visitor, Own), (Worker, Held), (Volunteer, Held), (Leader, Held)]),
     (
@@ -242,6 +244,7 @@ pub const POLICY: &[(&str, Rules)] = &[
         "samtal.scheduling.v1.SchedulingService/ListBookings",
         &[(Visitor, Own), (Worker, Clinic), (Volunteer, Held), (Leader, Clinic), (Integrator, Organisation), (Service, Region)],
     ),
+    ("samtal.scheduling.v1.SchedulingService/CountBookings", &[(Leader, Clinic)]),
     // notifications
     ("samtal.notifications.v1.NotificationService/SetContact", &[(Visitor, Own), (Worker, Held), (Volunteer, Held)]),
     ("samtal.notifications.v1.NotificationService/ListNotifications", &[(Visitor, Own), (Worker, Own), (Volunteer, Own), (Leader, Own)]),

@@ -11,12 +11,14 @@ pub mod parse;
 mod people;
 mod span;
 pub mod validate;
+pub mod write;
 
 pub use diff::{Change, diff};
 pub use drift::Drift;
 pub use model::*;
 pub use parse::{Document, Finding, merge, parse};
 pub use validate::validate;
+pub use write::write;
 
 #[cfg(test)]
 mod tests;

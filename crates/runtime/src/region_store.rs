@@ -115,6 +115,13 @@ impl RegionStore {
         Ok(())
     }
 
+    /// The change of the same thing that is committed now, locked until the transaction ends.
+    pub async fn standing_drift(&self, unit: &mut Unit<'_>, thing: &Drift) -> Result<Option<Drift>> {
+        const SQL: &str = "SELECT body, set_by, set_at FROM region_drift WHERE organisation = $1 AND kind = $2 AND item = $3 FOR UPDATE";
+        let row = unit.tx.row(SQL, args![&thing.organisation, thing.kind.code(), &thing.item]).await?;
+        row.map(|row| Ok(Drift { body: row.text(0)?, set_by: row.text(1)?, set_at: row.int(2)?, ..thing.clone() })).transpose()
+    }
+
     /// Takes a leader's change away; false if there is none.
     pub async fn revert_drift(&self, unit: &mut Unit<'_>, organisation: &str, kind: Kind, item: &str) -> Result<bool> {
         const SQL: &str = "DELETE FROM region_drift WHERE organisation = $1 AND kind = $2 AND item = $3";

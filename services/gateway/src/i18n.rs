@@ -87,6 +87,12 @@ macro_rules! numbers {
 }
 numbers!(i32, i64, u32, u64, usize);
 
+impl From<&&String> for Fill {
+    fn from(text: &&String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
 impl From<&str> for Fill {
     fn from(text: &str) -> Self {
         Self(FluentValue::String(Cow::Owned(text.to_owned())))

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Collected, Full};
 use kernel::{Result, Time};
 use proto::access::access_service_client::AccessServiceClient;
 use proto::access::sign_in_service_client::SignInServiceClient;
+use proto::config::config_service_client::ConfigServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
 use proto::intake::case_service_client::CaseServiceClient;
 use proto::intake::clinic_service_client::ClinicServiceClient;
@@ -128,6 +129,25 @@ impl Calls {
         ConversationServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
     }
 
+    pub fn clinics(&self) -> ClinicServiceClient<Call> {
+        ClinicServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
+    }
+
+    /// What one of [`SERVICES`] knows of the region; what is no service's name is intake's.
+    pub fn config(&self, service: &str) -> ConfigServiceClient<Call> {
+        let channel = match service {
+            "triage" => &self.services.triage,
+            "routing" => &self.services.routing,
+            "scheduling" => &self.services.scheduling,
+            "notifications" => &self.services.notifications,
+            "insights" => &self.services.insights,
+            _ => &self.services.intake,
+        };
+        ConfigServiceClient::new(self.to(channel))
+            .max_encoding_message_size(runtime::MAX_CONFIG_REQUEST)
+            .max_decoding_message_size(runtime::MAX_CONFIG_REQUEST)
+    }
+
     pub fn files(&self) -> FileServiceClient<Call> {
         let mut call = self.to(&self.services.intake);
         call.carried.deadline = TRANSFER;
@@ -136,10 +156,6 @@ impl Calls {
 
     pub fn referrals(&self) -> ReferralServiceClient<Call> {
         ReferralServiceClient::new(self.to(&self.services.intake))
-    }
-
-    pub fn clinics(&self) -> ClinicServiceClient<Call> {
-        ClinicServiceClient::new(self.to(&self.services.intake))
     }
 
     pub fn transfers(&self) -> TransferServiceClient<Call> {

@@ -35,3 +35,8 @@ fn onward() {
 fn work() {
     run("work");
 }
+
+#[test]
+fn leader() {
+    run("leader");
+}

@@ -17,7 +17,7 @@ use std::time::Duration;
 async fn whole_way(suite: &TestSuite, sten: &Person) -> i64 {
     let visitor = suite.visitor("alfa-far-door", "alfa-cold", "hej").await;
     let screen = crate::screens::Screen::open(visitor.me.clone(), &visitor.case_id);
-    let claim = ClaimCaseRequest { request_id: String::new(), case_id: visitor.case_id.clone() };
+    let claim = ClaimCaseRequest { case_id: visitor.case_id.clone(), ..Default::default() };
     eventually("the case waits to be claimed", async || sten.routing().claim_case(claim.clone()).await.ok()).await;
     sten.holds(&visitor.case_id).await;
     for n in 0..3 {

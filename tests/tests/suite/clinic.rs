@@ -1,5 +1,9 @@
 //! What leaders do beside the description, how a clinic becomes live, and where people are guided on to.
 
+mod leaders;
+mod practice;
+mod transfer_between;
+
 use proto::config::DiffRegionRequest;
 use proto::intake::{
     ChangeKind, GetEntryPointRequest, ListCannedRepliesRequest, ListChangesRequest, ListReferralTargetsRequest, ListRolloutRequest,
@@ -19,7 +23,7 @@ on_both_stacks!(
 );
 
 fn change(kind: ChangeKind, item: &str, body: &str) -> SetChangeRequest {
-    SetChangeRequest { request_id: String::new(), kind: kind.into(), item_id: item.into(), body_json: body.into() }
+    SetChangeRequest { request_id: String::new(), kind: kind.into(), item_id: item.into(), body_json: body.into(), ..Default::default() }
 }
 
 /// Whether scheduling has the office open now.
@@ -62,7 +66,8 @@ async fn a_leader_closes_today_and_the_description_stays(stack: Stack) {
     suite.up().await;
     let (lea, anyone) = (suite.with_token(&lea.token), suite.anonymous());
     assert!(!open(&anyone).await);
-    let revert = || RevertChangeRequest { kind: ChangeKind::Exception.into(), item_id: "alfa-hours/2026-03-11".into() };
+    let revert =
+        || RevertChangeRequest { kind: ChangeKind::Exception.into(), item_id: "alfa-hours/2026-03-11".into(), etag: String::new() };
     lea.clinics().revert_change(revert()).await.unwrap();
     refused(lea.clinics().revert_change(revert()).await, Code::NotFound, "NOT_FOUND");
     eventually("scheduling follows", async || open(&anyone).await.then_some(())).await;
@@ -108,7 +113,10 @@ async fn staff_and_texts_change_within_the_leaders_clinics(stack: Stack) {
     assert!(suite.leader("beta.lea").await.clinics().list_changes(ListChangesRequest {}).await.unwrap().into_inner().changes.is_empty());
     // A description in which it does not fit leaves it without effect, and says so.
     suite.apply(&region_yaml().replace("alfa-push, clinic: alfa-norr", "alfa-push, clinic: alfa-soder")).await;
-    lea.clinics().revert_change(RevertChangeRequest { kind: ChangeKind::Worker.into(), item_id: "alfa.nina".into() }).await.unwrap();
+    lea.clinics()
+        .revert_change(RevertChangeRequest { kind: ChangeKind::Worker.into(), item_id: "alfa.nina".into(), ..Default::default() })
+        .await
+        .unwrap();
     eventually("her token ends with her", async || {
         nina.case(&visitor.case_id).await.err().filter(|status| status.code() == Code::Unauthenticated)
     })

@@ -160,7 +160,7 @@ async fn what_happens_is_a_line_of_the_conversation(stack: Stack) {
     .await;
     assert_eq!(waits.worker_id, "");
     let cia = suite.worker("alfa.cia").await;
-    cia.routing().claim_case(proto::routing::ClaimCaseRequest { request_id: String::new(), case_id: case.clone() }).await.unwrap();
+    cia.routing().claim_case(proto::routing::ClaimCaseRequest { case_id: case.clone(), ..Default::default() }).await.unwrap();
     cia.holds(&case).await;
     cia.cases().close_case(crate::journey::close(&case, Outcome::Advice)).await.unwrap();
     visitor.me.cases().reopen_case(ReopenCaseRequest { request_id: String::new(), case_id: case.clone() }).await.unwrap();
@@ -181,7 +181,7 @@ async fn what_happens_is_a_line_of_the_conversation(stack: Stack) {
     bo.present(false).await;
     let again = suite.visitor("alfa-door", "alfa-cold", "hej").await;
     anna.take(&again.case_id).await;
-    anna.routing().release_case(ReleaseCaseRequest { request_id: String::new(), case_id: again.case_id.clone() }).await.unwrap();
+    anna.routing().release_case(ReleaseCaseRequest { case_id: again.case_id.clone(), ..Default::default() }).await.unwrap();
     anna.offer(&again.case_id).await;
 }
 

@@ -435,7 +435,7 @@ async fn p18_one_case_has_one_worker_and_one_slot_one_case(stack: Stack) {
     .await;
     let claims = join_all(crowd.iter().map(|worker| {
         let (mut routing, case_id) = (worker.routing(), visitor.case_id.clone());
-        async move { routing.claim_case(ClaimCaseRequest { request_id: String::new(), case_id }).await }
+        async move { routing.claim_case(ClaimCaseRequest { case_id, ..Default::default() }).await }
     }))
     .await;
     let reasons: BTreeSet<String> = claims.iter().filter_map(|claim| rpc::status::reason(claim.as_ref().err()?)).collect();
@@ -454,7 +454,7 @@ async fn p18_one_case_has_one_worker_and_one_slot_one_case(stack: Stack) {
         async move { routing.accept_offer(AcceptOfferRequest { request_id: String::new(), offer_id }).await.is_ok() }
     }));
     let claim =
-        async { lea.routing().claim_case(ClaimCaseRequest { request_id: String::new(), case_id: pushed.case_id.clone() }).await.is_ok() };
+        async { lea.routing().claim_case(ClaimCaseRequest { case_id: pushed.case_id.clone(), ..Default::default() }).await.is_ok() };
     let (accepts, claimed) = futures::join!(accepts, claim);
     assert!(accepts.iter().any(|accepted| *accepted) != claimed, "exactly one of two has it: {accepts:?} {claimed}");
     let open = "SELECT COUNT(*) FROM assignment WHERE ended_at IS NULL";

@@ -54,6 +54,5 @@ mod store_conformance;
 mod tables;
 mod tenants;
 mod tokens;
-mod transfer_between;
 mod way_in;
 mod worklist;

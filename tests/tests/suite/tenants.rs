@@ -210,8 +210,8 @@ fn plain(field: &FieldDescriptor, things: &Things) -> Option<Value> {
         // May stay empty.
         "request_id" | "language" | "page_token" | "page_size" | "answers" | "state" | "states" | "due_at" | "for_whom" | "channel"
         | "leave_message" | "keep" | "visitor" | "external_ref" | "capacity" | "hold_seconds" | "after_seq" | "age" | "at"
-        | "ttl_seconds" | "query" | "view" | "found_us_id" | "return_ticket" | "phone" | "cursors" | "dry_run" | "limit" | "shard"
-        | "token" | "to" => None,
+        | "ttl_seconds" | "query" | "view" | "found_us_id" | "return_ticket" | "phone" | "cursors" | "dry_run" | "etag"
+        | "practice_key" | "practising" | "limit" | "shard" | "token" | "to" => None,
         "from" if matches!(field.kind(), Kind::Message(_)) => None,
         "from" => Some(Value::I64(1)),
         "text" => text("hej"),

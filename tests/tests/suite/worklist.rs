@@ -136,7 +136,7 @@ async fn a_shift_ends_and_nothing_is_left_behind(stack: Stack) {
     bo.routing().hand_over(hand_over("", "", "alfa-far")).await.unwrap();
     let sten = suite.worker("alfa.sten").await;
     for case in &cases {
-        let claim = proto::routing::ClaimCaseRequest { request_id: String::new(), case_id: case.clone() };
+        let claim = proto::routing::ClaimCaseRequest { case_id: case.clone(), ..Default::default() };
         sten.routing().claim_case(claim).await.unwrap();
         sten.holds(case).await;
         assert_eq!(sten.case(case).await.unwrap().clinic_id, "alfa-soder");

@@ -3,6 +3,7 @@ mod differences;
 mod drifts;
 mod examples;
 mod findings;
+mod written;
 
 use crate::{Document, Finding, parse};
 

@@ -31,7 +31,7 @@
     if ((event.detail === "closed") !== closed) samtal.leaving() || location.reload();
     else samtal.refresh(["head", "facts", "mine", "pass-on"]);
   });
-  log.addEventListener("samtal:end", (event) => event.detail === "gone" && !samtal.leaving() && top.location.assign("/staff"));
+  log.addEventListener("samtal:end", (event) => event.detail === "gone" && !samtal.leaving() && top.location.assign("/staff?said=not-yours"));
 
   document.addEventListener("samtal:news", (event) => !event.detail.startsWith(id) && samtal.refresh(["mine"]));
   document.addEventListener("samtal:turned-down", (one) => {

@@ -1,7 +1,7 @@
 samtal = Samtal
 skip-to-content = Skip to content
 language = Language
-demo-strip = Practice: all people and clinics here are invented. Write nothing about yourself.
+demo-strip = Demo: all people and clinics here are invented. Write nothing about yourself.
 try-again = Try again
 to-start = To the start
 sign-out = Sign out

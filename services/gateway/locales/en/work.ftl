@@ -1,7 +1,7 @@
-replies-title = Ready-made texts
+ready-title = Ready-made texts
 replies-find = Search the texts
 replies-none = No text matches.
-replies-text = The text goes into the field. You can change it before you send it.
+ready-text = The text goes into the field. You can change it before you send it.
 documented = Documented
 documented-not = Not documented yet
 documented-do = It is in the journal

@@ -1,7 +1,7 @@
 samtal = Samtal
 skip-to-content = Til innholdet
 language = Språk
-demo-strip = Øving: alle mennesker og klinikker her er oppdiktet. Skriv ikke noe om deg selv.
+demo-strip = Demo: alle mennesker og klinikker her er oppdiktet. Skriv ikke noe om deg selv.
 try-again = Prøv igjen
 to-start = Til starten
 sign-out = Logg ut

@@ -1,7 +1,7 @@
-replies-title = Tekstmaler
+ready-title = Tekstmaler
 replies-find = Søk i malene
 replies-none = Ingen mal passer.
-replies-text = Teksten havner i feltet. Du kan endre den før du sender.
+ready-text = Teksten havner i feltet. Du kan endre den før du sender.
 documented = Dokumentert
 documented-not = Ikke dokumentert ennå
 documented-do = Det står i journalen

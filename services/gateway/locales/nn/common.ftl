@@ -1,7 +1,7 @@
 samtal = Samtal
 skip-to-content = Til innhaldet
 language = Språk
-demo-strip = Øving: alle menneske og klinikkar her er oppdikta. Skriv ikkje noko om deg sjølv.
+demo-strip = Demo: alle menneske og klinikkar her er oppdikta. Skriv ikkje noko om deg sjølv.
 try-again = Prøv igjen
 to-start = Til starten
 sign-out = Logg ut

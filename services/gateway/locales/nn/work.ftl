@@ -1,7 +1,7 @@
-replies-title = Tekstmalar
+ready-title = Tekstmalar
 replies-find = Søk i malane
 replies-none = Ingen mal passar.
-replies-text = Teksten hamnar i feltet. Du kan endre han før du sender.
+ready-text = Teksten hamnar i feltet. Du kan endre han før du sender.
 documented = Dokumentert
 documented-not = Ikkje dokumentert enno
 documented-do = Det står i journalen

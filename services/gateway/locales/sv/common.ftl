@@ -1,7 +1,7 @@
 samtal = Samtal
 skip-to-content = Till innehållet
 language = Språk
-demo-strip = Övning: alla människor och mottagningar här är påhittade. Skriv inget om dig själv.
+demo-strip = Demo: alla människor och mottagningar här är påhittade. Skriv inget om dig själv.
 try-again = Försök igen
 to-start = Till början
 sign-out = Logga ut

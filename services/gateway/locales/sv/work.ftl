@@ -1,7 +1,7 @@
-replies-title = Textmallar
+ready-title = Textmallar
 replies-find = Sök bland mallarna
 replies-none = Ingen mall passar.
-replies-text = Texten hamnar i fältet. Du kan ändra den innan du skickar.
+ready-text = Texten hamnar i fältet. Du kan ändra den innan du skickar.
 documented = Dokumenterat
 documented-not = Inte dokumenterat än
 documented-do = Det står i journalen

@@ -26,6 +26,7 @@ struct Door {
     entry_points: Vec<EntryPointSummary>,
     workers: Vec<DemoLogin>,
     leaders: Vec<DemoLogin>,
+    operators: Vec<DemoLogin>,
 }
 
 async fn door(State(gateway): State<Gateway>, page: Page) -> Result<Response, Problem> {
@@ -35,6 +36,9 @@ async fn door(State(gateway): State<Gateway>, page: Page) -> Result<Response, Pr
     let request =
         ListEntryPointsRequest { language: page.language().code().to_owned(), page_size: MOST, ..ListEntryPointsRequest::default() };
     let entry_points = page.calls().cases().list_entry_points(request).await?.into_inner().entry_points;
-    let (leaders, workers) = demo::logins(&gateway).await?.into_iter().partition(|login| login.kind() == PrincipalKind::Leader);
-    page.show(&Door { page: page.clone(), entry_points, workers, leaders })
+    let logins = demo::logins(&gateway).await?;
+    let of = |kinds: &[PrincipalKind]| logins.iter().filter(|login| kinds.contains(&login.kind())).cloned().collect();
+    let workers = of(&[PrincipalKind::Worker, PrincipalKind::Volunteer]);
+    let (leaders, operators) = (of(&[PrincipalKind::Leader]), of(&[PrincipalKind::Operator]));
+    page.show(&Door { page: page.clone(), entry_points, workers, leaders, operators })
 }

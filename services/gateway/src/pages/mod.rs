@@ -5,7 +5,9 @@ mod design;
 mod door;
 pub mod file;
 pub mod leader;
+pub mod practice;
 mod probes;
+mod region;
 pub mod staff;
 pub mod visitor;
 
@@ -21,4 +23,6 @@ pub fn routes() -> Router<Gateway> {
         .merge(visitor::routes())
         .merge(staff::routes())
         .merge(leader::routes())
+        .merge(region::routes())
+        .merge(practice::routes())
 }

@@ -82,7 +82,7 @@ fn destination<'a>(session: &Session, to: &'a str) -> &'a str {
     }
     match session.kind {
         PrincipalKind::Leader => "/leader",
-        PrincipalKind::Operator => "/sessions",
+        PrincipalKind::Operator => "/region",
         _ => "/staff",
     }
 }

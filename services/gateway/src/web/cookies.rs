@@ -14,6 +14,8 @@ pub enum Cookie {
     Form,
     /// The chosen language.
     Language,
+    /// `door~key`: the door at which this browser plays the visitor.
+    Practice,
     /// How far the last change had come; lives for seconds.
     After,
     /// A sign-in that has begun, sealed, while somebody is away at their sign-in service.
@@ -29,6 +31,7 @@ impl Cookie {
             Self::Visitor => "samtal-visitor",
             Self::Form => "samtal-form",
             Self::Language => "samtal-language",
+            Self::Practice => "samtal-practice",
             Self::After => "samtal-after",
             Self::SignIn => "samtal-sign-in",
             Self::Provider => "samtal-provider",
@@ -40,7 +43,7 @@ impl Cookie {
     const fn same_site(self) -> &'static str {
         match self {
             Self::Staff | Self::Form | Self::Provider => "Strict",
-            Self::Visitor | Self::Language | Self::After | Self::SignIn => "Lax",
+            Self::Visitor | Self::Language | Self::Practice | Self::After | Self::SignIn => "Lax",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! No other site makes a browser post here: the request must come from these pages (Sec-Fetch-Site, Origin), and carry a form token
 //! that was made for this browser. Bodies are read here, once, and never more than [`LIMIT`]; only a form with files is read as it
-//! comes in, by [`Upload`](super::Upload), which checks its token.
+//! comes in, by [`Upload`](super::Upload) or [`Written`](super::Written), which check its token.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request, State};

@@ -11,6 +11,7 @@ pub mod security;
 pub mod session;
 pub mod upload;
 pub mod visit;
+pub mod written;
 
 pub use form::Form;
 pub use page::Page;
@@ -18,3 +19,4 @@ pub use problem::Problem;
 pub use session::{Staff, StaffToken, Visitor};
 pub use upload::Upload;
 pub use visit::Visit;
+pub use written::Written;

@@ -87,6 +87,11 @@ impl Page {
         self.gateway.settings().leave_to()
     }
 
+    /// The key by which this browser plays the visitor at this door, if it does.
+    pub fn practises(&self, door: &str) -> Option<&str> {
+        self.visit.practice.as_ref().filter(|(one, _)| one == door).map(|(_, key)| key.as_str())
+    }
+
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
     }

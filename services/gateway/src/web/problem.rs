@@ -63,6 +63,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid")
     }
 
+    /// The key by which somebody played the visitor is over.
+    pub const fn practice_over() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "practice-over")
+    }
+
     pub const fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large")
     }
@@ -146,7 +151,7 @@ pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next)
     let reads = request.method() == axum::http::Method::GET;
     let response = next.run(request).await;
     let (Some(problem), Some(visit)) = (response.extensions().get::<Problem>().cloned(), visit) else { return response };
-    let staffs = ["/staff", "/leader", "/sessions"].iter().any(|path| visit.path.starts_with(path));
+    let staffs = ["/staff", "/leader", "/region", "/sessions"].iter().any(|path| visit.path.starts_with(path));
     if problem == Problem::signed_out() && reads && staffs {
         // A path is made of characters that are safe in a query, but for these.
         let to = visit.path.replace('&', "%26").replace('+', "%2B");

@@ -46,7 +46,7 @@ impl Staff {
         self.kind == PrincipalKind::Leader
     }
 
-    /// Who runs the installation: no worker of anybody's.
+    /// Who runs the region has no organisation, and pages of their own.
     pub fn is_operator(&self) -> bool {
         self.kind == PrincipalKind::Operator
     }

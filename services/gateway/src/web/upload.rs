@@ -17,9 +17,12 @@ const TEXT: u64 = 64 * 1024;
 /// Longest name of a file, in bytes; as the services take it.
 const NAME: usize = 200;
 
-/// Whether forms with files are taken at this path. Their handlers take an [`Upload`] and nothing else of the body.
+/// Whether forms with files are taken at this path. Their handlers take an [`Upload`] or a [`Written`](super::Written), and nothing else
+/// of the body.
 pub fn takes(path: &str) -> bool {
-    path.strip_suffix("/file").is_some_and(|path| ["/c/", "/w/c/", "/staff/c/"].iter().any(|start| path.starts_with(start)))
+    let to_a_conversation =
+        path.strip_suffix("/file").is_some_and(|path| ["/c/", "/w/c/", "/staff/c/"].iter().any(|start| path.starts_with(start)));
+    to_a_conversation || path == "/region/configuration" || path == "/region/configuration/apply"
 }
 
 /// What stands before the first file, and then the files, one at a time.
@@ -60,26 +63,14 @@ impl FromRequest<Gateway> for Upload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, gateway: &Gateway) -> Result<Self, Problem> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let boundary = multer::parse_boundary(kind).map_err(|_| Problem::kind())?;
-        let form_key = request.extensions().get::<Visit>().map(|visit| visit.form_key.clone()).ok_or_else(Problem::forged)?;
         let limits = ["form_token", "client_id", "text"]
             .iter()
             .fold(SizeLimit::new().whole_stream(LIMIT), |limits, name| limits.for_field(*name, TEXT));
-        let body = request.into_body().into_data_stream();
-        let mut parts = Multipart::with_constraints(body, boundary, Constraints::new().size_limit(limits));
-        let (mut text, mut client_id, mut checked) = (String::new(), String::new(), false);
+        let mut parts = checked(request, gateway, limits).await?;
+        let (mut text, mut client_id) = (String::new(), String::new());
         let first = loop {
             let field = parts.next_field().await.map_err(|error| broken(&error))?;
             match field.as_ref().and_then(|field| field.name()).unwrap_or_default() {
-                "form_token" if !checked => {
-                    let token = read(field).await?;
-                    if gateway.secret().open(forgery::PURPOSE, &token).as_deref() != Some(form_key.as_bytes()) {
-                        return Err(Problem::forged());
-                    }
-                    checked = true;
-                }
-                _ if !checked => return Err(Problem::forged()),
                 "text" => text = read(field).await?,
                 "client_id" => client_id = read(field).await?,
                 _ => break field,
@@ -92,12 +83,30 @@ impl FromRequest<Gateway> for Upload {
     }
 }
 
-async fn read(field: Option<Field<'static>>) -> Result<String, Problem> {
+/// The form behind its token, which was made for this browser.
+pub(super) async fn checked(request: Request, gateway: &Gateway, limits: SizeLimit) -> Result<Multipart<'static>, Problem> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(kind).map_err(|_| Problem::kind())?;
+    let form_key = request.extensions().get::<Visit>().map(|visit| visit.form_key.clone()).ok_or_else(Problem::forged)?;
+    let body = request.into_body().into_data_stream();
+    let mut parts = Multipart::with_constraints(body, boundary, Constraints::new().size_limit(limits));
+    let first = parts.next_field().await.map_err(|error| broken(&error))?;
+    if first.as_ref().and_then(|field| field.name()) != Some("form_token") {
+        return Err(Problem::forged());
+    }
+    let token = read(first).await?;
+    if gateway.secret().open(forgery::PURPOSE, &token).as_deref() != Some(form_key.as_bytes()) {
+        return Err(Problem::forged());
+    }
+    Ok(parts)
+}
+
+pub(super) async fn read(field: Option<Field<'static>>) -> Result<String, Problem> {
     let field = field.ok_or_else(Problem::invalid)?;
     field.text().await.map_err(|error| broken(&error))
 }
 
-fn broken(error: &multer::Error) -> Problem {
+pub(super) fn broken(error: &multer::Error) -> Problem {
     match error {
         multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => Problem::too_large(),
         _ => Problem::invalid(),
@@ -105,7 +114,7 @@ fn broken(error: &multer::Error) -> Problem {
 }
 
 /// A file's name as it is shown: what comes after the last folder, without what cannot be seen, and not too long.
-fn named(name: &str) -> String {
+pub(super) fn named(name: &str) -> String {
     // Browsers write a quotation mark in a name as forms do.
     let name = name.replace("%22", "\"");
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -143,9 +152,9 @@ mod tests {
     }
 
     #[test]
-    fn files_are_taken_at_a_conversation_only() {
-        assert!(takes("/c/1/file") && takes("/w/c/1/file") && takes("/staff/c/1/file"));
-        for path in ["/sign-out", "/c/1", "/c/1/file/2", "/staff/file", "/file", "/e/c/file"] {
+    fn files_are_taken_where_they_belong_only() {
+        assert!(takes("/c/1/file") && takes("/w/c/1/file") && takes("/staff/c/1/file") && takes("/region/configuration"));
+        for path in ["/sign-out", "/c/1", "/c/1/file/2", "/staff/file", "/file", "/e/c/file", "/region/configuration/region.yaml"] {
             assert!(!takes(path), "{path}");
         }
     }

@@ -28,6 +28,8 @@ pub struct Visit {
     pub returning: bool,
     /// The position of a change made moments ago.
     pub after: Option<String>,
+    /// The door at which this browser plays the visitor, and the key to it.
+    pub practice: Option<(String, String)>,
     /// Where the browser is, for the services' limits; None: nobody can say.
     pub address: Option<IpAddr>,
 }
@@ -54,6 +56,10 @@ pub async fn layer(State(gateway): State<Gateway>, mut request: Request, next: N
         form_key: form_key.clone(),
         returning: known.is_some(),
         after: jar.read(headers, Cookie::After),
+        practice: jar.read(headers, Cookie::Practice).and_then(|kept| {
+            let (door, key) = kept.split_once('~')?;
+            Some((door.to_owned(), key.to_owned()))
+        }),
         address: address(gateway.settings().proxies, headers, peer),
     };
     let written = asked.and_then(|language| jar.write(Cookie::Language, language.code(), LANGUAGE_LIFE));

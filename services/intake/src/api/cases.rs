@@ -44,7 +44,8 @@ impl CaseService for Cases {
     }
 
     async fn list_entry_points(&self, request: Request<ListEntryPointsRequest>) -> Answer<ListEntryPointsResponse> {
-        super::entry_point::list(&self.app, &request.into_inner()).await.map(Into::into).map_err(status)
+        let caller = caller(&request).map_err(status)?;
+        super::entry_point::list(&self.app, &caller, &request.into_inner()).await.map(Into::into).map_err(status)
     }
 
     async fn offer_return_phrase(&self, request: Request<OfferReturnPhraseRequest>) -> Answer<OfferReturnPhraseResponse> {

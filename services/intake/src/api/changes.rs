@@ -2,19 +2,21 @@
 
 use auth::{Resource, Role};
 use kernel::error::Violations;
-use kernel::{Error, Id, Result, Time};
-use log::{Receipt, Scope};
+use kernel::{Code, Error, Id, Result, Time};
+use log::{Receipt, Scope, Unit};
 use proto::intake::{ChangeKind, ClinicChange, ListChangesResponse, RevertChangeRequest, SetChangeRequest, SetChangeResponse};
 use region::drift::{Kind, overlay, put};
 use region::{Drift, Organisation, Region, Worker};
 use rpc::Caller;
+use runtime::RegionStore;
 
 use crate::app::App;
 
 const MAX_ITEM: usize = 128;
 const MAX_BODY: usize = 16 * 1024;
+const MAX_ETAG: usize = 64;
 
-const fn kind_of(kind: ChangeKind) -> Option<Kind> {
+pub(super) const fn kind_of(kind: ChangeKind) -> Option<Kind> {
     match kind {
         ChangeKind::Unspecified => None,
         ChangeKind::Exception => Some(Kind::Exception),
@@ -24,7 +26,7 @@ const fn kind_of(kind: ChangeKind) -> Option<Kind> {
     }
 }
 
-const fn wire(kind: Kind) -> ChangeKind {
+pub(super) const fn wire(kind: Kind) -> ChangeKind {
     match kind {
         Kind::Exception => ChangeKind::Exception,
         Kind::CannedReply => ChangeKind::CannedReply,
@@ -46,7 +48,7 @@ fn shown(change: &Drift, described: &Region, in_effect: bool) -> ClinicChange {
 }
 
 /// The clinics that a thing is about, in the region as it is: none if it is not there.
-fn clinics(organisation: &Organisation, kind: Kind, item: &str) -> Option<Vec<String>> {
+pub(super) fn clinics(organisation: &Organisation, kind: Kind, item: &str) -> Option<Vec<String>> {
     match kind {
         Kind::Exception => {
             let calendar = organisation.calendar(item.split_once('/')?.0)?;
@@ -62,7 +64,7 @@ fn clinics(organisation: &Organisation, kind: Kind, item: &str) -> Option<Vec<St
 }
 
 /// A leader changes only what is about clinics of their own. What a text for all clinics says is not theirs.
-fn may(caller: &Caller, organisation: &Organisation, kind: Kind, item: &str) -> Result<()> {
+pub(super) fn may(caller: &Caller, organisation: &Organisation, kind: Kind, item: &str) -> Result<()> {
     let missing = || Error::not_found("item");
     let Some(about) = clinics(organisation, kind, item) else {
         // Not there yet: whose it becomes is asked of the region with it.
@@ -93,12 +95,35 @@ fn parse(kind: i32, item: &str, violations: &mut Violations) -> Kind {
     kind.unwrap_or(Kind::Exception)
 }
 
+/// Names a state of a thing: the change that made it so, or else what the description says.
+pub(super) fn etag(change: Option<&Drift>, described: Option<&str>) -> String {
+    let state = match change {
+        Some(change) => Id::derived(&[b"changed", change.set_at.to_string().as_bytes(), change.set_by.as_bytes(), change.body.as_bytes()]),
+        None => Id::derived(&[b"described", described.unwrap_or_default().as_bytes()]),
+    };
+    state.to_string()
+}
+
+/// Refuses if the thing is not any more in the state that the caller has seen. The ledger says, whatever this process has heard.
+async fn unchanged(unit: &mut Unit<'_>, regions: &RegionStore, thing: &Drift, seen: &str) -> Result<()> {
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let stands = regions.standing_drift(unit, thing).await?;
+    if etag(stands.as_ref(), thing.described(&regions.described()).as_deref()) == seen {
+        return Ok(());
+    }
+    Err(Error::new(Code::Aborted, "ITEM_CHANGED", "somebody has changed it meanwhile; look at it again"))
+}
+
 pub async fn set(app: &App, caller: &Caller, request: SetChangeRequest) -> Result<(SetChangeResponse, Receipt)> {
     let once = caller.once(&request.request_id, &request)?;
     let mut violations = Violations::default();
     let kind = parse(request.kind, &request.item_id, &mut violations);
     violations.optional_text("body_json", &request.body_json, MAX_BODY);
+    violations.optional_text("etag", &request.etag, MAX_ETAG);
     violations.done()?;
+    let etag = request.etag;
     let change = Drift {
         organisation: caller.principal.organisation.clone(),
         kind,
@@ -128,11 +153,12 @@ pub async fn set(app: &App, caller: &Caller, request: SetChangeRequest) -> Resul
     let (_, receipt) = app
         .node
         .commit(key, caller.origin(), move |unit| {
-            let (once, scope, regions, change) = (once.clone(), scope.clone(), regions.clone(), kept.clone());
+            let (once, scope, regions, change, etag) = (once.clone(), scope.clone(), regions.clone(), kept.clone(), etag.clone());
             Box::pin(async move {
                 if unit.earlier_answer::<SetChangeResponse>(&once).await?.is_some() {
                     return Ok(());
                 }
+                unchanged(unit, &regions, &change, &etag).await?;
                 regions.set_drift(unit, change).await?;
                 unit.audit(key, &scope);
                 unit.remember_answer(&once, "", &SetChangeResponse::default()).await
@@ -145,7 +171,9 @@ pub async fn set(app: &App, caller: &Caller, request: SetChangeRequest) -> Resul
 pub async fn revert(app: &App, caller: &Caller, request: RevertChangeRequest) -> Result<Receipt> {
     let mut violations = Violations::default();
     let kind = parse(request.kind, &request.item_id, &mut violations);
+    violations.optional_text("etag", &request.etag, MAX_ETAG);
     violations.done()?;
+    let etag = request.etag;
     let organisation_id = caller.principal.organisation.clone();
     let (now, described) = (app.node.region.get(), app.node.region.described());
     let missing = || Error::not_found("item");
@@ -155,13 +183,16 @@ pub async fn revert(app: &App, caller: &Caller, request: RevertChangeRequest) ->
     }
     let scope = Scope { organisation: organisation_id.clone(), ..Scope::default() };
     let key = Id::derived(&[b"changes", organisation_id.as_bytes()]);
-    let (regions, item) = (app.node.region.clone(), request.item_id);
+    let regions = app.node.region.clone();
+    let reverted =
+        Drift { organisation: organisation_id, kind, item: request.item_id, body: String::new(), set_by: String::new(), set_at: 0 };
     let ((), receipt) = app
         .node
         .commit(key, caller.origin(), move |unit| {
-            let (scope, regions, item) = (scope.clone(), regions.clone(), item.clone());
+            let (scope, regions, reverted, etag) = (scope.clone(), regions.clone(), reverted.clone(), etag.clone());
             Box::pin(async move {
-                if !regions.revert_drift(unit, &scope.organisation, kind, &item).await? {
+                unchanged(unit, &regions, &reverted, &etag).await?;
+                if !regions.revert_drift(unit, &scope.organisation, kind, &reverted.item).await? {
                     return Err(Error::not_found("item"));
                 }
                 unit.audit(key, &scope);

@@ -1,18 +1,20 @@
 //! ClinicService: what workers and leaders have at hand.
 
+use auth::Resource;
+use kernel::error::Violations;
 use kernel::{Error, Id, Language, Result};
 use proto::intake::clinic_service_server::ClinicService;
 use proto::intake::{
-    CannedReply, ListCannedRepliesRequest, ListCannedRepliesResponse, ListChangesRequest, ListChangesResponse, ListRolloutRequest,
-    ListRolloutResponse, RevertChangeRequest, RevertChangeResponse, SetChangeRequest, SetChangeResponse, SetRolloutStepRequest,
-    SetRolloutStepResponse,
+    CannedReply, GetPracticeKeyRequest, GetPracticeKeyResponse, ListCannedRepliesRequest, ListCannedRepliesResponse, ListChangesRequest,
+    ListChangesResponse, ListItemsRequest, ListItemsResponse, ListRolloutRequest, ListRolloutResponse, RevertChangeRequest,
+    RevertChangeResponse, SetChangeRequest, SetChangeResponse, SetRolloutStepRequest, SetRolloutStepResponse,
 };
 use rpc::caller::reply;
 use rpc::{Answer, Caller, caller, status};
 use tonic::Request;
 
-use crate::app::App;
 use crate::app::lines::first_name;
+use crate::app::{App, practice};
 use crate::domain::language;
 use crate::store::cases::Stored;
 
@@ -54,6 +56,27 @@ impl ClinicService for Clinics {
         let caller = caller(&request).map_err(status)?;
         super::changes::list(&self.app, &caller).map(Into::into).map_err(status)
     }
+
+    async fn list_items(&self, request: Request<ListItemsRequest>) -> Answer<ListItemsResponse> {
+        let caller = caller(&request).map_err(status)?;
+        super::items::list(&self.app, &caller, &request.into_inner()).await.map(Into::into).map_err(status)
+    }
+
+    async fn get_practice_key(&self, request: Request<GetPracticeKeyRequest>) -> Answer<GetPracticeKeyResponse> {
+        let caller = caller(&request).map_err(status)?;
+        practice_key(&self.app, &caller, &request.into_inner()).map(Into::into).map_err(status)
+    }
+}
+
+fn practice_key(app: &App, caller: &Caller, request: &GetPracticeKeyRequest) -> Result<GetPracticeKeyResponse> {
+    let mut violations = Violations::default();
+    violations.text("entry_point_id", &request.entry_point_id, 64);
+    violations.done()?;
+    let region = app.node.region.get();
+    let (organisation, door) = region.entry_point(&request.entry_point_id).ok_or_else(|| Error::not_found("entry point"))?;
+    caller.check("entry point", &Resource { organisation: &organisation.id, clinic: &door.clinic, ..Resource::default() })?;
+    let (practice_key, until) = practice::key(&app.node.platform.secret, &door.id, app.node.now())?;
+    Ok(GetPracticeKeyResponse { practice_key, expires_at: Some(proto::timestamp(until)) })
 }
 
 async fn canned_replies(app: &App, caller: &Caller, request: &ListCannedRepliesRequest) -> Result<ListCannedRepliesResponse> {

@@ -8,6 +8,7 @@ pub mod conversations;
 mod converse;
 mod entry_point;
 pub mod files;
+mod items;
 mod lists;
 mod notes;
 pub mod referrals;

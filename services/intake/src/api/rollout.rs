@@ -35,6 +35,7 @@ pub async fn list(app: &App, caller: &Caller) -> Result<ListRolloutResponse> {
 }
 
 async fn of(db: &Scoped, organisation: &Organisation, clinic: &Clinic, done: &[Done]) -> Result<ClinicRollout> {
+    let practised = rollout::practised(db, &organisation.id, &clinic.id).await?;
     Ok(ClinicRollout {
         organisation_id: organisation.id.clone(),
         clinic_id: clinic.id.clone(),
@@ -44,7 +45,9 @@ async fn of(db: &Scoped, organisation: &Organisation, clinic: &Clinic, done: &[D
             .filter(|one| one.clinic == clinic.id)
             .map(|one| RolloutDone { step: one.step, set_by: one.set_by.clone(), set_at: Some(proto::timestamp(one.set_at)) })
             .collect(),
-        practice_cases: rollout::practice_cases(db, &organisation.id, &clinic.id).await?,
+        practice_cases: practised.cases,
+        practised_workers: practised.workers,
+        entry_points: organisation.entry_points.iter().filter(|door| door.clinic == clinic.id).count() as u32,
     })
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use auth::{Principal, Role};
 use kernel::error::{Code, Violations};
 use kernel::{Error, Result};
-use proto::access::{DemoLogin, KeepSessionResponse, ListDemoLoginsResponse, SignInDemoRequest, SignInDemoResponse};
-use region::Organisation;
+use proto::access::{DemoLogin, KeepSessionResponse, ListDemoLoginsResponse, PrincipalKind, SignInDemoRequest, SignInDemoResponse};
+use region::{Organisation, Region};
 use rpc::Caller;
 use rpc::caller::reply;
 use tonic::Response;
@@ -16,6 +17,8 @@ use crate::store::tokens;
 
 /// A session is written down at most this often; one may end so much too early, never too late.
 const STEP: Duration = Duration::from_secs(30);
+/// The operator whom the demo lets in.
+const DEMO_OPERATOR: &str = "region";
 
 impl Access {
     /// The caller's session goes on from now.
@@ -62,23 +65,23 @@ impl Access {
             };
             organisation.workers.iter().filter(|worker| worker.demo_login).map(one).collect::<Vec<_>>()
         };
-        Ok(ListDemoLoginsResponse { logins: region.organisations.iter().flat_map(of).collect() })
+        let operator = DemoLogin {
+            organisation_name: region.region.clone(),
+            worker_id: DEMO_OPERATOR.to_owned(),
+            kind: PrincipalKind::Operator.into(),
+            ..DemoLogin::default()
+        };
+        Ok(ListDemoLoginsResponse { logins: region.organisations.iter().flat_map(of).chain([operator]).collect() })
     }
 
     pub(super) async fn sign_in(&self, caller: &Caller, request: &SignInDemoRequest) -> Result<Response<SignInDemoResponse>> {
         let mut violations = Violations::default();
-        violations.text("organisation_id", &request.organisation_id, 128);
+        violations.optional_text("organisation_id", &request.organisation_id, 128);
         violations.text("worker_id", &request.worker_id, 128);
         violations.optional_text("device", &request.device, sessions::MAX_DEVICE);
         violations.done()?;
         self.demo_only(caller)?;
-        let region = self.node.region.get();
-        let worker = region
-            .organisation(&request.organisation_id)
-            .and_then(|organisation| organisation.worker(&request.worker_id))
-            .filter(|worker| worker.demo_login)
-            .ok_or_else(|| Error::not_found("demo login"))?;
-        let principal = sessions::principal(&request.organisation_id, worker, true);
+        let principal = demo_principal(&self.node.region.get(), request)?;
         let begun = Begin { principal, way: "demo".to_owned(), device: request.device.clone() };
         let (session, receipt) = sessions::begin(&self.node, caller, begun).await?;
         let answer = SignInDemoResponse { token: session.token, kind: session.kind, expires_at: session.expires_at };
@@ -92,4 +95,17 @@ impl Access {
         }
         Ok(())
     }
+}
+
+/// Whom a demo login means.
+fn demo_principal(region: &Region, request: &SignInDemoRequest) -> Result<Principal> {
+    if request.organisation_id.is_empty() && request.worker_id == DEMO_OPERATOR {
+        return Ok(Principal { role: Role::Operator, id: DEMO_OPERATOR.to_owned(), organisation: String::new(), clinics: Vec::new() });
+    }
+    let worker = region
+        .organisation(&request.organisation_id)
+        .and_then(|organisation| organisation.worker(&request.worker_id))
+        .filter(|worker| worker.demo_login)
+        .ok_or_else(|| Error::not_found("demo login"))?;
+    Ok(sessions::principal(&request.organisation_id, worker, true))
 }

@@ -14,6 +14,7 @@ pub mod objects;
 pub mod open;
 pub mod openings;
 pub mod post;
+pub mod practice;
 pub mod rate;
 pub mod refer;
 pub mod register;

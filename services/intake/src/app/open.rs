@@ -15,7 +15,7 @@ use crate::app::doors::Door;
 use crate::app::lines::{self, Line};
 use crate::app::openings::Opening;
 use crate::app::post::MAX_TEXT;
-use crate::app::{App, doors, live, safety, ticket, tokens};
+use crate::app::{App, doors, live, practice, safety, ticket, tokens};
 use crate::domain::case::Life;
 use crate::domain::people;
 use crate::domain::terms::{self, Mode, State};
@@ -28,6 +28,7 @@ const MAX_NAME: usize = 200;
 const MAX_REF: usize = 128;
 /// Characters of a ticket; ours are shorter.
 const MAX_TICKET: usize = 1024;
+const MAX_KEY: usize = 512;
 
 /// A request whose fields make sense.
 pub(super) struct Wanted {
@@ -57,6 +58,7 @@ pub(super) fn parse(request: OpenCaseRequest, caller: &Caller) -> Result<Wanted>
         );
     }
     violations.optional_text("external_ref", &request.external_ref, MAX_REF);
+    violations.optional_text("practice_key", &request.practice_key, MAX_KEY);
     violations.optional_text("found_us_id", &request.found_us_id, 64);
     violations.optional_text("return_ticket", &request.return_ticket, MAX_TICKET);
     let theirs = caller.role() == Role::Anonymous;
@@ -161,10 +163,11 @@ impl App {
         }
         let language = fit(&wanted, &door, &caller)?;
         let now = self.node.now();
-        let visitor_opens = caller.role() == Role::Anonymous;
+        let practises = self.practises(&wanted, &door, &caller, now)?;
+        let visitor_opens = caller.role() == Role::Anonymous && !practises;
         let opening = door.opening(self, now).await;
         let opens_at = match (&opening, visitor_opens) {
-            // Staff may open a case at any hour; whether the door is open does not matter then.
+            // Staff may open a case at any hour, and whoever practises; whether the door is open does not matter then.
             (_, false) | (Ok(Opening::Open { .. }), true) => None,
             (Ok(Opening::Closed { opens_at }), true) if wanted.request.leave_message => Some(*opens_at),
             (Ok(Opening::Closed { opens_at }), true) => return Err(closed(*opens_at)),
@@ -172,7 +175,7 @@ impl App {
         };
         let found = safety::screen(&wanted.request.text);
         // Routing is asked only where there is a limit. While it is away nobody is turned back, and danger never is.
-        let limited = door.organisation()?.queue(&door.entry_point()?.queue).is_some_and(|queue| queue.max_waiting.is_some());
+        let limited = !practises && door.organisation()?.queue(&door.entry_point()?.queue).is_some_and(|queue| queue.max_waiting.is_some());
         if limited && visitor_opens && opens_at.is_none() && wanted.mode == Mode::Live && found.is_empty() {
             let full = self.waits.ask(&wanted.request.entry_point_id).await.full;
             if full && !wanted.request.leave_message {
@@ -187,7 +190,9 @@ impl App {
             "" => Id::new(now),
             given => ticket::redeem(&self.node.platform.secret, &wanted.request.entry_point_id, given, now)?,
         };
-        let draft = Arc::new(draft(id, &wanted, &door, &caller, language, &found, now)?);
+        let mut draft = draft(id, &wanted, &door, &caller, language, &found, now)?;
+        draft.practice |= practises;
+        let draft = Arc::new(draft);
         let wanted = Arc::new(wanted);
         let (app, asker) = (self.clone(), caller.clone());
         let work = (draft.clone(), wanted.clone(), found.clone());
@@ -211,6 +216,19 @@ impl App {
             .await?;
         let answer = self.opened(&caller, &door, case, (language, &found, opens_at), &receipt).await?;
         Ok((answer, receipt))
+    }
+
+    /// Whether the caller plays the visitor. A door that is for practice only lets nobody in by accident.
+    fn practises(&self, wanted: &Wanted, door: &Door, caller: &Caller, now: Time) -> Result<bool> {
+        let (key, entry_point) = (&wanted.request.practice_key, door.entry_point()?);
+        if !key.is_empty() {
+            practice::check(&self.node.platform.secret, key, &entry_point.id, now)?;
+            return Ok(true);
+        }
+        if entry_point.practice && caller.role() == Role::Anonymous {
+            return Err(Error::precondition("PRACTICE_ONLY", "nobody is answered at this door; it is for staff who practise"));
+        }
+        Ok(false)
     }
 
     /// The answer, with the secrets derived again, and somebody alerted to what was found.

@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_secs(30);
 const MAX_BYTES: u64 = 16 << 20;
 
 /// A clinic that people may find, and the entry point that leads to it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     /// The id of an entry point in the region's description.

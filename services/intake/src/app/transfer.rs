@@ -15,7 +15,7 @@ use proto::intake::{
 };
 use rpc::Caller;
 
-use crate::app::arrive::{self, Arrival};
+use crate::app::arrive::{self, Arrival, Fitting};
 use crate::app::lines::{self, Line};
 use crate::app::{App, change, live, post};
 use crate::domain::case::{By, Command, decide};
@@ -78,12 +78,12 @@ impl App {
                     if transfers::open_of(unit, id).await?.is_some() {
                         return Err(Error::precondition("TRANSFER_OPEN", "another proposal is not answered yet; withdraw it first"));
                     }
-                    let to = app.goal(&case, &request)?;
+                    let fitting = app.goal(&case, &request.entry_point_id, &request.contact_reason_id, &request.text)?;
                     let proposed = Stored {
                         id: transfer,
                         organisation: case.organisation.clone(),
                         case: id,
-                        to,
+                        to: fitting.door.organisation()?.id.clone(),
                         entry_point: request.entry_point_id,
                         reason: request.contact_reason_id,
                         text: request.text,
@@ -114,16 +114,16 @@ impl App {
             .await
     }
 
-    /// The organisation to which it would go, if its door takes somebody from here.
-    fn goal(&self, case: &cases::Stored, request: &ProposeTransferRequest) -> Result<String> {
-        let fitting = self.fits(&request.entry_point_id, &request.contact_reason_id, &request.text, &case.language)?;
+    /// Whether the door takes this from here.
+    fn goal(&self, case: &cases::Stored, entry_point: &str, reason: &str, text: &str) -> Result<Fitting> {
+        let fitting = self.fits(entry_point, reason, text, &case.language)?;
         let (organisation, entry_point) = (fitting.door.organisation()?, fitting.door.entry_point()?);
         let mut violations = Violations::default();
         let elsewhere = organisation.id != case.organisation;
         violations.check(elsewhere, "entry_point_id", "is the case's own organisation's; hand the case over instead");
         violations.check(entry_point.practice == case.practice, "entry_point_id", "is for practice, or the case is, and not both");
         violations.done()?;
-        Ok(organisation.id.clone())
+        Ok(fitting)
     }
 
     pub async fn withdraw_transfer(&self, caller: Caller, request: WithdrawTransferRequest) -> Result<(Transfer, Receipt)> {
@@ -142,7 +142,7 @@ impl App {
         change::check(&caller, caller.rpc, &case)?;
         let found = transfers::load(&db, transfer).await?.filter(|found| found.case == id).ok_or_else(missing)?;
         let (end, arrival) = match found.state {
-            State::Proposed => match self.fits(&found.entry_point, &found.reason, &found.text, &case.language) {
+            State::Proposed => match self.goal(&case, &found.entry_point, &found.reason, &found.text) {
                 Ok(fitting) => (State::Agreed, Some(Arc::new(self.arrival(transfer, fitting).await?))),
                 // The region's description has changed since: nobody is sent to a door that does not take them.
                 Err(error) => {

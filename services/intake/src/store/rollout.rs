@@ -42,9 +42,18 @@ pub async fn unset(unit: &mut Unit<'_>, organisation: &str, clinic: &str, step: 
     Ok(())
 }
 
-/// Practice cases of a clinic that are not erased.
-pub async fn practice_cases(db: &Scoped, organisation: &str, clinic: &str) -> Result<u32> {
-    const SQL: &str = "SELECT COUNT(*) FROM cases WHERE organisation = $1 AND clinic = $2 AND practice AND NOT erased";
+/// What a clinic has practised.
+pub struct Practised {
+    pub cases: u32,
+    /// Workers who have had one.
+    pub workers: u32,
+}
+
+/// Of all time: what erasure leaves of a case still says that it was practice, and who had it.
+pub async fn practised(db: &Scoped, organisation: &str, clinic: &str) -> Result<Practised> {
+    const SQL: &str = "SELECT COUNT(*), COUNT(DISTINCT CASE WHEN worker = '' THEN NULL ELSE worker END) FROM cases \
+                       WHERE organisation = $1 AND clinic = $2 AND practice";
     let row = db.row(SQL, args![organisation, clinic]).await?;
-    Ok(row.map(|row| row.int(0)).transpose()?.unwrap_or(0) as u32)
+    let count = |at| row.as_ref().map_or(Ok(0), |row| row.int(at).map(|count| u32::try_from(count).unwrap_or(u32::MAX)));
+    Ok(Practised { cases: count(0)?, workers: count(1)? })
 }

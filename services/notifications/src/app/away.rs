@@ -18,6 +18,10 @@ pub async fn answer_waits(unit: &mut Unit<'_>, region: &Region, facts: &Facts, o
     if contacts::go_away(unit.tx, &facts.organisation, facts.case).await? {
         in_app(unit, facts.case, &facts.scope(), RecipientKind::Visitor, &facts.visitor, "answer_waits").await?;
     }
+    // Whoever plays the visitor sees the notice on the page.
+    if facts.practice {
+        return Ok(());
+    }
     // A contact may have come since the first answer of this absence.
     if contacts::has_mail(unit.tx, facts.case).await? {
         return Ok(());

@@ -64,8 +64,9 @@ pub async fn claim(unit: &mut Unit<'_>, job: &Job) -> Result<Option<Claim>> {
         return Ok(None);
     }
     let contact = contacts::get(unit.tx, mail.case).await?;
-    // An address that has changed its kind meanwhile waits for the next answer.
-    let Some(contact) = contact.filter(|contact| mail.delivery.wanted && contact.address.channel() == mail.channel) else {
+    // Whatever wanted it: from practice nothing leaves the house. An address that has changed its kind meanwhile waits for the next answer.
+    let wanted = mail.delivery.wanted && !mail.scope.practice;
+    let Some(contact) = contact.filter(|contact| wanted && contact.address.channel() == mail.channel) else {
         end(unit, &mut mail, State::Cancelled).await?;
         return Ok(None);
     };

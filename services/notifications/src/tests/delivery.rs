@@ -35,6 +35,26 @@ async fn a_visitor_who_is_away_is_told_once_and_again_after_having_been_back() {
 }
 
 #[tokio::test]
+async fn practice_sends_nothing_out_of_the_house() {
+    let server = Catcher::start().await;
+    let rig = Rig::new(&server.url).await;
+    let (practice, real) = (Id::derived(&[b"practice"]), rig.case(1).await);
+    let opened =
+        intake::CaseOpened { entry_point_id: "door".into(), visitor_id: visitor_id(practice), language: "sv".into(), ..Default::default() };
+    rig.apply(rig.intake.clone(), Envelope { practice: true, ..envelope(practice, &opened) }).await;
+    rig.contact(&visitor(practice), practice, "anna@example.net", "").await.unwrap();
+    for case in [practice, real] {
+        rig.answered(case).await;
+    }
+    rig.advance(AWAY * 2).await;
+    rig.until(real, State::Delivered, 1).await;
+    assert_eq!(server.mails(1).await.len(), 1, "the real one's, and no other");
+    assert!(rig.outgoing(practice).await.is_empty());
+    // Whoever plays the visitor sees it on the page.
+    assert_eq!(rig.list(&visitor(practice), &practice.to_string()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn whoever_comes_back_in_time_gets_no_mail() {
     let server = Catcher::start().await;
     let rig = Rig::new(&server.url).await;

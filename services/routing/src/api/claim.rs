@@ -8,9 +8,9 @@ use region::{QueueKind, Region};
 use rpc::Caller;
 use tonic::{Request, Response};
 
-use super::Api;
+use super::{Api, MAX_REASON};
 use crate::app::desk::Note;
-use crate::domain::case::{Command, decide};
+use crate::domain::case::{Command, State, decide};
 use crate::store::{cases, presence};
 
 /// A leader may take any case of their clinics; others what waits in a list that they answer, or what they are offered.
@@ -34,23 +34,34 @@ impl Api {
         let once = caller.once(&request.request_id, &request)?;
         let mut found = Violations::default();
         let case = found.id("case_id", &request.case_id);
+        found.optional_text("reason", &request.reason, MAX_REASON);
         found.done()?;
-        let acting = caller.clone();
+        let (acting, reason) = (caller.clone(), request.reason);
         self.act(&caller, &caller.principal.organisation, once, move |desk| {
-            let caller = acting.clone();
+            let (caller, reason) = (acting.clone(), reason.clone());
             Box::pin(async move {
                 let mut row = desk.the_case(case).await?;
                 caller.check("case", &row.resource())?;
                 let worker = caller.principal.id.clone();
                 // A refusal of the case's state says more than one of the queue's kind.
-                let decision = decide(&row.case, &Command::Claim { worker: worker.clone() }, desk.now())?;
+                // What a worker has already, or is being asked to take, only a leader takes over.
+                let waits = row.case.state == State::Waiting || row.case.offer().is_some_and(|offer| offer.worker == worker);
+                let over = caller.role() == Role::Leader && !waits;
+                let command = if over { Command::TakeOver { worker: worker.clone() } } else { Command::Claim { worker: worker.clone() } };
+                let decision = decide(&row.case, &command, desk.now())?;
                 may_claim(&desk.region, &caller, &row)?;
                 presence::lock(desk.unit.tx, &[worker.as_str()]).await?;
                 desk.count_claimed(&mut row).await?;
                 desk.perform(
                     &mut row,
                     decision,
-                    Note { how: "claimed", why: "the worker took it from the list".to_owned(), ..Note::default() },
+                    Note {
+                        how: "claimed",
+                        why: if over { "a leader took it over" } else { "the worker took it from the list" }.to_owned(),
+                        by: if over { worker } else { String::new() },
+                        reason,
+                        ..Note::default()
+                    },
                 )
                 .await?;
                 desk.unit.audit(case, &row.scope());

@@ -47,5 +47,7 @@ fn wire(one: decisions::Decision) -> Decision {
         queue_id: one.queue,
         why: one.why,
         candidates: one.candidates.into_iter().map(verdict).collect(),
+        by_worker_id: one.by,
+        reason: one.reason,
     }
 }

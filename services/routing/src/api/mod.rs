@@ -24,6 +24,8 @@ use crate::app::App;
 
 /// Most bytes of a short name, such as a queue's or a worker's.
 const MAX_NAME: usize = 64;
+/// Longest reason that somebody gives for what they do with a case.
+const MAX_REASON: usize = 500;
 
 /// Answers routing's RPCs. Cheap to clone.
 #[derive(Clone)]

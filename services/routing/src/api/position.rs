@@ -33,7 +33,7 @@ impl Api {
         let region = self.app.region();
         let queue = region.queue(&row.case.needs.queue);
         let mut waiting: Vec<_> =
-            cases::queued(&self.app.node.of(&caller), &row.case.needs.queue).await?.iter().map(CaseRow::waiting).collect();
+            cases::queued(&self.app.node.of(&caller), &row.case.needs.queue, row.practice).await?.iter().map(CaseRow::waiting).collect();
         if pending {
             waiting.push(row.waiting());
         }
@@ -46,8 +46,8 @@ impl Api {
                 organisation.workers.iter().filter(|worker| worker.answers(queue)).map(|worker| worker.id.as_str()).collect();
             let there = presence::list(&self.app.node.of(&caller), &workers).await?;
             let cost = Costs::default().of(row.case.needs.channel).max(1);
-            let places: u32 = there.values().filter(|one| one.present).map(|one| one.capacity / cost).sum();
-            let recent = offers::recent(&self.app.node.of(&caller), &queue.id).await?;
+            let places: u32 = there.values().filter(|one| one.is_there_for(row.practice)).map(|one| one.capacity / cost).sum();
+            let recent = offers::recent(&self.app.node.of(&caller), &queue.id, row.practice).await?;
             if let Some((least, most)) = expected_wait(place, &recent, places) {
                 answer.wait_known = true;
                 answer.min_wait_seconds = u32::try_from(least.as_secs()).unwrap_or(u32::MAX);

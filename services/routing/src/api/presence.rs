@@ -28,6 +28,7 @@ fn wire(one: &presence::Presence, load: Load) -> Presence {
         capacity: one.capacity,
         load: load.live.saturating_add(load.email),
         since: Some(proto::timestamp(one.since)),
+        practising: one.present && one.practising,
     }
 }
 
@@ -51,12 +52,13 @@ impl Api {
         if !known {
             return Err(Error::precondition("WORKER_UNKNOWN", "the region's description has no such worker in this organisation"));
         }
-        let (present, capacity, scope) = (request.present, request.capacity, Scope { organisation, ..Scope::default() });
+        let (present, practising, capacity, scope) =
+            (request.present, request.practising, request.capacity, Scope { organisation, ..Scope::default() });
         self.act(&caller, &caller.principal.organisation, once, move |desk| {
             let (worker, scope) = (worker.clone(), scope.clone());
             Box::pin(async move {
                 let key: Id = presence::timer_key(&worker);
-                let one = desk.set_presence(&worker, present, capacity, hold).await?;
+                let one = desk.set_presence(&worker, (present, practising), capacity, hold).await?;
                 desk.unit.audit(key, &scope);
                 let loads = roster::loads(loads::held(desk.unit.tx, &[worker.as_str()]).await?);
                 let answer = SetPresenceResponse { presence: Some(wire(&one, loads.get(&worker).copied().unwrap_or_default())) };

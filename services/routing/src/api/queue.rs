@@ -20,14 +20,21 @@ impl Api {
         let region = self.app.region();
         let (organisation, queue) = region.queue(&id).ok_or_else(|| Error::not_found("queue"))?;
         caller.check("queue", &Resource { organisation: &organisation.id, clinic: &queue.clinic, ..Resource::default() })?;
-        let rows: Vec<CaseRow> =
-            cases::queued(&self.app.node.of(&caller), &id).await?.into_iter().filter(|row| row.organisation == organisation.id).collect();
-        self.app.node.log_read(&caller, rows.iter().map(|row| (row.id, row.scope())).collect()).await?;
-        let waiting: Vec<_> = rows.iter().map(CaseRow::waiting).collect();
-        let cases = order(&waiting, queue.max_overtakes)
-            .into_iter()
-            .filter_map(|at| rows.get(at))
-            .zip(1_u32..)
+        let db = self.app.node.of(&caller);
+        let mut rows: Vec<Vec<CaseRow>> = Vec::new();
+        for practice in [false, true] {
+            let all = cases::queued(&db, &id, practice).await?;
+            rows.push(all.into_iter().filter(|row| row.organisation == organisation.id).collect());
+        }
+        self.app.node.log_read(&caller, rows.iter().flatten().map(|row| (row.id, row.scope())).collect()).await?;
+        let in_order = |rows: &[CaseRow]| {
+            let waiting: Vec<_> = rows.iter().map(CaseRow::waiting).collect();
+            let order = order(&waiting, queue.max_overtakes).into_iter().filter_map(|at| rows.get(at).cloned());
+            order.zip(1_u32..).collect::<Vec<_>>()
+        };
+        let cases = rows
+            .iter()
+            .flat_map(|rows| in_order(rows))
             .map(|(row, position)| QueuedCase {
                 case_id: row.id.to_string(),
                 severity: proto::intake::Severity::from(row.case.severity).into(),
@@ -37,6 +44,7 @@ impl Api {
                 overtaken: row.overtaken,
                 offered: row.is_offered(),
                 clinic_id: row.clinic.clone(),
+                practice: row.practice,
             })
             .collect();
         Ok(Response::new(ListQueueResponse { cases }))

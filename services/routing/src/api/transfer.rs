@@ -11,10 +11,10 @@ use region::{Organisation, Queue};
 use rpc::Caller;
 use tonic::{Request, Response};
 
-use super::{Api, MAX_NAME};
+use super::{Api, MAX_NAME, MAX_REASON};
 use crate::app::desk::{Desk, Note};
 use crate::app::roster;
-use crate::domain::case::{Command, Offer, Refusal, Target};
+use crate::domain::case::{Command, Offer, Target};
 use crate::store::cases::{self, CaseRow};
 
 /// How long a colleague has to answer if the case's queue is not known any more.
@@ -41,6 +41,7 @@ impl Api {
         found.optional_text("clinic_id", &request.clinic_id, MAX_NAME);
         let profession = Profession::from_code(&request.profession);
         found.check(profession.is_some() || request.profession.is_empty(), "profession", "is unknown; nurse and physician are two");
+        found.optional_text("reason", &request.reason, MAX_REASON);
         found.done()?;
         let acting = caller.clone();
         self.act(&caller, &caller.principal.organisation, once, move |desk| {
@@ -54,7 +55,10 @@ impl Api {
                 lock_goals(desk, &goal, std::slice::from_ref(&seen)).await?;
                 let mut row = desk.the_case(case).await?;
                 caller.check("case", &row.resource())?;
-                send(desk, &mut row, &goal, "a colleague hands the case over").await?;
+                let own = row.case.holder() == Some(&caller.principal.id);
+                let by = if own { String::new() } else { caller.principal.id.clone() };
+                let why = if own { "a colleague hands the case over" } else { "a leader sends the case on" };
+                send(desk, &mut row, &goal, Note { why: why.to_owned(), by, reason: request.reason, ..Note::default() }).await?;
                 desk.unit.audit(case, &row.scope());
                 Ok((TransferCaseResponse {}, case.to_string()))
             })
@@ -112,7 +116,7 @@ async fn hand_over(desk: &mut Desk<'_, '_>, caller: &Caller, request: &HandOverR
     for seen in held {
         // What was closed or given away meanwhile is not theirs to hand over any more.
         let Some(mut row) = desk.case(seen.id).await?.filter(|row| row.case.holder() == Some(whose)) else { continue };
-        send(desk, &mut row, &goal, "the worker's shift ends").await?;
+        send(desk, &mut row, &goal, Note { why: "the worker's shift ends".to_owned(), ..Note::default() }).await?;
         desk.unit.audit(row.id, &row.scope());
         case_ids.push(row.id.to_string());
     }
@@ -166,8 +170,8 @@ fn queue_at<'r>(organisation: &'r Organisation, clinic: &str, profession: Option
 }
 
 /// Whoever sends it away is not asked again before all others were.
-async fn send(desk: &mut Desk<'_, '_>, row: &mut CaseRow, goal: &Goal, why: &str) -> Result<()> {
-    let worker = row.case.holder().ok_or(Refusal::NotHolder)?.to_owned();
+async fn send(desk: &mut Desk<'_, '_>, row: &mut CaseRow, goal: &Goal, note: Note) -> Result<()> {
+    let holder = row.case.holder().map(str::to_owned);
     let to = match goal {
         Goal::Worker(to) => {
             let seconds = desk.region.queue(&row.case.needs.queue).map_or(OFFER_SECONDS, |(_, queue)| queue.offer_seconds);
@@ -180,5 +184,10 @@ async fn send(desk: &mut Desk<'_, '_>, row: &mut CaseRow, goal: &Goal, why: &str
         }
         Goal::Back => Target::Queue { queue: row.case.needs.queue.clone(), profession: row.case.needs.profession },
     };
-    desk.act(row, &Command::Transfer { worker, to }, Note { why: why.to_owned(), ..Note::default() }).await
+    let command = match holder {
+        Some(worker) => Command::Transfer { worker, to },
+        // Only a leader gets here: to others a case that nobody has is out of reach.
+        None => Command::Direct { to },
+    };
+    desk.act(row, &command, note).await
 }

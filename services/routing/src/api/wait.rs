@@ -29,12 +29,15 @@ impl Api {
         let there = presence::list(&db, &workers).await?;
         let channel = door.channels.first().copied().unwrap_or(kernel::Channel::Chat);
         let cost = Costs::default().of(channel).max(1);
-        let places: u32 = there.values().filter(|one| one.present).map(|one| one.capacity / cost).sum();
-        let place = cases::queued(&db, &queue.id).await?.len() + 1;
-        let recent = offers::recent(&db, &queue.id).await?;
-        let mut answer = GetExpectedWaitResponse { staffed: there.values().any(|one| one.present), ..GetExpectedWaitResponse::default() };
+        let places: u32 = there.values().filter(|one| one.is_there_for(door.practice)).map(|one| one.capacity / cost).sum();
+        let place = cases::queued(&db, &queue.id, door.practice).await?.len() + 1;
+        let recent = offers::recent(&db, &queue.id, door.practice).await?;
+        let mut answer = GetExpectedWaitResponse {
+            staffed: there.values().any(|one| one.is_there_for(door.practice)),
+            ..GetExpectedWaitResponse::default()
+        };
         if let Some(most) = queue.max_waiting {
-            answer.full = cases::at_screens(&db, &queue.id, self.app.node.now()).await? >= most;
+            answer.full = cases::at_screens(&db, &queue.id, door.practice, self.app.node.now()).await? >= most;
         }
         if let Some((least, most)) = expected_wait(place, &recent, places) {
             let seconds = |steps: u64| u32::try_from(steps.saturating_mul(STEP)).unwrap_or(u32::MAX);

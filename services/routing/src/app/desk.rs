@@ -28,6 +28,16 @@ pub struct Note {
     pub candidates: Vec<Verdict>,
     /// The open offer is taken back, rather than declined by its worker.
     pub rescind: bool,
+    /// Who decided, if not the worker themselves, and why. It stands with the first decision that is recorded.
+    pub by: String,
+    pub reason: String,
+}
+
+impl Note {
+    /// Who and why, without the candidates.
+    pub fn person(&mut self) -> Self {
+        Self { by: std::mem::take(&mut self.by), reason: std::mem::take(&mut self.reason), ..Self::default() }
+    }
 }
 
 pub struct Desk<'u, 't> {

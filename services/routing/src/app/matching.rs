@@ -72,8 +72,13 @@ impl Desk<'_, '_> {
                 })
             })
             .collect();
-        for step in plan(&waiting, &candidates, &Costs::default(), self.unit.now, &new) {
-            self.take_step(&limits, step).await?;
+        // Practice overtakes nobody: it has an order, and workers, of its own.
+        let (practice, real): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|case| case.waiting.needs.practice);
+        for waiting in [real, practice] {
+            let queued = new.iter().filter(|id| waiting.iter().any(|case| case.waiting.case == **id)).copied().collect();
+            for step in plan(&waiting, &candidates, &Costs::default(), self.unit.now, &queued) {
+                self.take_step(&limits, step).await?;
+            }
         }
         Ok(())
     }
@@ -125,7 +130,7 @@ impl Desk<'_, '_> {
     /// The same for a case that is claimed from a list.
     pub async fn count_claimed(&mut self, row: &mut CaseRow) -> Result<()> {
         let rows = cases::waiting(self.unit.tx, &[row.case.needs.queue.as_str()]).await?;
-        let waiting: Vec<_> = rows.iter().map(CaseRow::waiting).collect();
+        let waiting: Vec<_> = rows.iter().filter(|other| other.practice == row.practice).map(CaseRow::waiting).collect();
         let Some(at) = waiting.iter().position(|one| one.case == row.id) else { return Ok(()) };
         let overtakes: BTreeSet<Id> = overtaken_by(&waiting, at).into_iter().filter_map(|at| waiting.get(at)).map(|one| one.case).collect();
         self.count(row, overtakes.into_iter().collect()).await

@@ -16,7 +16,7 @@ pub const AGAIN: &str = "again";
 
 impl Desk<'_, '_> {
     /// Writes what a decision brings about, and the case.
-    pub async fn perform(&mut self, row: &mut CaseRow, decision: Decision, note: Note) -> Result<()> {
+    pub async fn perform(&mut self, row: &mut CaseRow, decision: Decision, mut note: Note) -> Result<()> {
         let was_pending = matches!(row.case.state, State::Pending { .. });
         row.case = decision.case;
         if let Some((_, queue)) = self.region.queue(&row.case.needs.queue) {
@@ -25,7 +25,7 @@ impl Desk<'_, '_> {
         let queues_again = decision.effects.contains(&Effect::Queued);
         for effect in decision.effects {
             match effect {
-                Effect::Queued => self.queued(row, &note).await?,
+                Effect::Queued => self.queued(row, &mut note).await?,
                 Effect::SeverityChanged { from, to } => {
                     // Who is told of the queueing is told of the severity with it.
                     if !was_pending && !queues_again && row.case.state != State::Done {
@@ -35,10 +35,10 @@ impl Desk<'_, '_> {
                             .await?;
                     }
                 }
-                Effect::Offered(offer) => self.offered(row, &offer, &note).await?,
+                Effect::Offered(offer) => self.offered(row, &offer, &mut note).await?,
                 Effect::OfferEnded { offer, worker, how } => self.offer_ended(row, offer, &worker, how, &note).await?,
-                Effect::Assigned { worker } => self.assigned(row, &worker, &note).await?,
-                Effect::Unassigned { worker, how } => self.unassigned(row, &worker, how, &note).await?,
+                Effect::Assigned { worker } => self.assigned(row, &worker, &mut note).await?,
+                Effect::Unassigned { worker, how } => self.unassigned(row, &worker, how, &mut note).await?,
                 Effect::Done { abandoned } => {
                     alerts::end(self.unit.tx, row.id).await?;
                     for kind in [TRIAGE, OPENS, AGAIN] {
@@ -55,7 +55,7 @@ impl Desk<'_, '_> {
         cases::save(self.unit.tx, row).await
     }
 
-    async fn queued(&mut self, row: &mut CaseRow, note: &Note) -> Result<()> {
+    async fn queued(&mut self, row: &mut CaseRow, note: &mut Note) -> Result<()> {
         let event = wire::CaseQueued {
             queue_id: row.case.needs.queue.clone(),
             severity: proto::intake::Severity::from(row.case.severity).into(),
@@ -69,10 +69,10 @@ impl Desk<'_, '_> {
         } else {
             note.why.clone()
         };
-        self.record(row, "queued", "", why, &Note::default()).await
+        self.record(row, "queued", "", why, &note.person()).await
     }
 
-    async fn offered(&mut self, row: &mut CaseRow, offer: &Offer, note: &Note) -> Result<()> {
+    async fn offered(&mut self, row: &mut CaseRow, offer: &Offer, note: &mut Note) -> Result<()> {
         offers::insert(self.unit.tx, row, offer, self.unit.now).await?;
         self.unit.set_timer(OFFER, offer.offer, offer.until).await?;
         let event = wire::CaseOffered {
@@ -83,6 +83,7 @@ impl Desk<'_, '_> {
         self.unit.emit(row.id, &row.scope(), &event)?;
         row.again_at = None;
         self.record(row, "offered", &offer.worker, note.why.clone(), note).await?;
+        note.person();
         self.ring(&offer.worker);
         Ok(())
     }
@@ -111,7 +112,7 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    async fn assigned(&mut self, row: &mut CaseRow, worker: &str, note: &Note) -> Result<()> {
+    async fn assigned(&mut self, row: &mut CaseRow, worker: &str, note: &mut Note) -> Result<()> {
         offers::assign(self.unit.tx, row, worker, self.unit.now).await?;
         alerts::end(self.unit.tx, row.id).await?;
         worker.clone_into(&mut row.last_holder);
@@ -122,14 +123,14 @@ impl Desk<'_, '_> {
         self.record(row, note.how, worker, note.why.clone(), note).await
     }
 
-    async fn unassigned(&mut self, row: &mut CaseRow, worker: &str, how: Unassigned, note: &Note) -> Result<()> {
+    async fn unassigned(&mut self, row: &mut CaseRow, worker: &str, how: Unassigned, note: &mut Note) -> Result<()> {
         offers::unassign(self.unit.tx, row, self.unit.now).await?;
         alerts::end(self.unit.tx, row.id).await?;
         presence::unoccupied(self.unit.tx, worker, self.unit.now).await?;
         self.stir_worker(worker);
         if how == Unassigned::Released {
             self.unit.emit(row.id, &row.scope(), &wire::CaseReleased { worker_id: worker.to_owned() })?;
-            self.record(row, "released", worker, note.why.clone(), &Note::default()).await?;
+            self.record(row, "released", worker, note.why.clone(), &note.person()).await?;
         }
         Ok(())
     }
@@ -143,6 +144,8 @@ impl Desk<'_, '_> {
             queue: row.case.needs.queue.clone(),
             why,
             candidates: note.candidates.clone(),
+            by: note.by.clone(),
+            reason: note.reason.clone(),
         };
         decisions::add(self.unit.tx, row, &decision).await
     }

@@ -17,6 +17,7 @@ fn worker(name: &str, queues: &[&str], capacity: u32) -> Candidate {
         queues: queues.iter().map(|queue| (*queue).to_owned()).collect(),
         languages: vec![Language::Swedish],
         present: true,
+        practising: false,
         load: Load::default(),
         capacity,
         unoccupied_since: Time::ZERO,

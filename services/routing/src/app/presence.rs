@@ -19,8 +19,14 @@ pub const EXPIRY: &str = "presence";
 pub const VANISHED: &str = "vanished";
 
 impl Desk<'_, '_> {
-    /// A worker says whether they take cases, for how many points (0: the worker's own), and for how long.
-    pub async fn set_presence(&mut self, worker: &str, present: bool, capacity: u32, hold: Duration) -> Result<Presence> {
+    /// A worker says whether they take cases, real ones or practice, for how many points (0: the worker's own), and for how long.
+    pub async fn set_presence(
+        &mut self,
+        worker: &str,
+        (present, practising): (bool, bool),
+        capacity: u32,
+        hold: Duration,
+    ) -> Result<Presence> {
         let region = self.region.clone();
         let (organisation, described) = region.worker(worker).ok_or_else(|| {
             Error::precondition("WORKER_UNKNOWN", "the region's description has no such worker; ask for being added to it")
@@ -29,11 +35,14 @@ impl Desk<'_, '_> {
         let before = presence::lock(self.unit.tx, &[worker]).await?.remove(worker);
         let now = self.unit.now;
         let came = present && !before.as_ref().is_some_and(|one| one.present);
+        // What they were asked on the other side goes on to others.
+        let turned = before.as_ref().is_some_and(|one| one.present && one.practising != practising);
         let unoccupied_since = before.filter(|_| !came).map_or(now, |one| one.unoccupied_since);
         let one = Presence {
             worker: worker.to_owned(),
             organisation: organisation.id.clone(),
             present,
+            practising,
             vanished: false,
             capacity: if capacity == 0 { described.capacity } else { capacity },
             since: now,
@@ -43,6 +52,9 @@ impl Desk<'_, '_> {
         presence::save(self.unit.tx, &one).await?;
         let key = timer_key(worker);
         self.unit.cancel_timer(VANISHED, key).await?;
+        if present && turned {
+            self.rescind_offers(worker).await?;
+        }
         if present {
             self.unit.set_timer(EXPIRY, key, one.expires_at).await?;
             self.stir_worker(worker);

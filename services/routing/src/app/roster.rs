@@ -28,6 +28,7 @@ pub fn candidate(organisation: &Organisation, worker: &Worker, presence: Option<
         queues: answered(organisation, worker).map(|queue| queue.id.clone()).collect(),
         languages: with_siblings(languages),
         present: presence.is_some_and(|one| one.present),
+        practising: presence.is_some_and(|one| one.practising),
         load,
         capacity: presence.map_or(worker.capacity, |one| one.capacity),
         unoccupied_since: presence.map_or(Time::ZERO, |one| one.unoccupied_since),

@@ -106,6 +106,14 @@ pub enum Command {
         worker: String,
         to: Target,
     },
+    /// A leader sends a case that nobody has somewhere else.
+    Direct {
+        to: Target,
+    },
+    /// A leader takes the case, from whoever has it.
+    TakeOver {
+        worker: String,
+    },
     /// The matter is finished, whoever says so.
     Close,
     /// The visitor left while waiting.

@@ -72,11 +72,14 @@ pub struct Needs {
     pub profession: Profession,
     /// None: any language.
     pub language: Option<Language>,
+    /// Practice is answered by those who practise, and by nobody else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub practice: bool,
 }
 
 impl Default for Needs {
     fn default() -> Self {
-        Self { queue: String::new(), channel: Channel::Chat, profession: Profession::Any, language: None }
+        Self { queue: String::new(), channel: Channel::Chat, profession: Profession::Any, language: None, practice: false }
     }
 }
 
@@ -88,6 +91,8 @@ pub struct Candidate {
     pub queues: Vec<String>,
     pub languages: Vec<Language>,
     pub present: bool,
+    /// There to practise: no real case reaches them.
+    pub practising: bool,
     pub load: Load,
     /// Points.
     pub capacity: u32,
@@ -103,6 +108,10 @@ pub enum Reason {
     OtherProfession,
     OtherLanguage,
     Absent,
+    /// The case is real, and the worker practises.
+    Practising,
+    /// The case is practice, and the worker does not practise.
+    NotPractising,
     NoRoom,
     /// Declined this case, or let its offer time out, in this round.
     Excluded,
@@ -117,6 +126,8 @@ impl Reason {
             Self::OtherProfession => "OTHER_PROFESSION",
             Self::OtherLanguage => "OTHER_LANGUAGE",
             Self::Absent => "ABSENT",
+            Self::Practising => "PRACTISING",
+            Self::NotPractising => "NOT_PRACTISING",
             Self::NoRoom => "NO_ROOM",
             Self::Excluded => "EXCLUDED",
             Self::Eligible => "ELIGIBLE",
@@ -143,6 +154,10 @@ pub fn verdict(needs: &Needs, candidate: &Candidate, costs: &Costs, excluded: &B
         Reason::OtherLanguage
     } else if !candidate.present {
         Reason::Absent
+    } else if candidate.practising && !needs.practice {
+        Reason::Practising
+    } else if needs.practice && !candidate.practising {
+        Reason::NotPractising
     } else if used > candidate.capacity {
         Reason::NoRoom
     } else if excluded.contains(&candidate.worker) {

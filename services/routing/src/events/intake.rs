@@ -65,6 +65,7 @@ impl Desk<'_, '_> {
             channel: points_as(channel, asynchronous),
             profession: Profession::Any,
             language: Language::from_code(&opened.language),
+            practice: event.practice,
         };
         let since = proto::from_timestamp("occurred_at", event.occurred_at.as_ref())?.unwrap_or(now).min(now);
         let deadline = now + TRIAGE_DEADLINE;

@@ -182,16 +182,16 @@ pub async fn waiting(tx: &mut Tx, queues: &[&str]) -> Result<Vec<CaseRow>> {
     all(&tx.rows(sql, queues.iter().map(|queue| ::store::Val::from(*queue)).collect()).await?)
 }
 
-/// Who waits in a queue or is offered from it, as committed.
-pub async fn queued(db: &Scoped, queue: &str) -> Result<Vec<CaseRow>> {
-    all(&db.rows(columns!("WHERE queue = $1 AND status IN ('waiting', 'offered')"), args![queue]).await?)
+/// Who waits in a queue or is offered from it, as committed: real cases, or practice.
+pub async fn queued(db: &Scoped, queue: &str, practice: bool) -> Result<Vec<CaseRow>> {
+    all(&db.rows(columns!("WHERE queue = $1 AND status IN ('waiting', 'offered') AND practice = $2"), args![queue, practice]).await?)
 }
 
 /// How many visitors wait in a queue at their screens, those included whom triage has not answered for yet.
-pub async fn at_screens(db: &Scoped, queue: &str, now: Time) -> Result<u32> {
+pub async fn at_screens(db: &Scoped, queue: &str, practice: bool, now: Time) -> Result<u32> {
     let sql = "SELECT COUNT(*) FROM routing_case WHERE queue = $1 AND status IN ('pending', 'waiting', 'offered') AND asynchronous = FALSE \
-               AND not_before <= $2";
-    let row = db.row(sql, args![queue, now]).await?.ok_or_else(|| Error::internal("a count has no row"))?;
+               AND not_before <= $2 AND practice = $3";
+    let row = db.row(sql, args![queue, now, practice]).await?.ok_or_else(|| Error::internal("a count has no row"))?;
     Ok(u32::try_from(row.int(0)?).unwrap_or(u32::MAX))
 }
 

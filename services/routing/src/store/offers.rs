@@ -99,8 +99,8 @@ pub async fn list(db: &Scoped, organisation: &str, worker: &str, now: Time) -> R
 
 pub async fn assign(tx: &mut Tx, row: &CaseRow, worker: &str, now: Time) -> Result<()> {
     tx.exec(
-        "INSERT INTO assignment (assignment_id, case_id, worker, queue, live, since, ended_at, organisation) VALUES ($1,$2,$3,$4,$5,$6,NULL,$7)",
-        args![Id::new(now), row.id, worker, &row.case.needs.queue, !row.asynchronous, now, &row.organisation],
+        "INSERT INTO assignment (assignment_id, case_id, worker, queue, live, since, ended_at, organisation, practice) VALUES ($1,$2,$3,$4,$5,$6,NULL,$7,$8)",
+        args![Id::new(now), row.id, worker, &row.case.needs.queue, !row.asynchronous, now, &row.organisation, row.practice],
     )
     .await?;
     Ok(())
@@ -115,12 +115,13 @@ pub async fn unassign(tx: &mut Tx, row: &CaseRow, now: Time) -> Result<()> {
     Ok(())
 }
 
-/// How long the last conversations from a queue took, of those where somebody waited at the screen.
-pub async fn recent(db: &Scoped, queue: &str) -> Result<Vec<Duration>> {
+/// How long the last conversations from a queue took, of those where somebody waited at the screen: real ones, or practice.
+pub async fn recent(db: &Scoped, queue: &str, practice: bool) -> Result<Vec<Duration>> {
     let rows = db
         .rows(
-            "SELECT since, ended_at FROM assignment WHERE queue = $1 AND ended_at IS NOT NULL AND live = TRUE ORDER BY ended_at DESC LIMIT 40",
-            args![queue],
+            "SELECT since, ended_at FROM assignment WHERE queue = $1 AND ended_at IS NOT NULL AND live = TRUE AND practice = $2 \
+             ORDER BY ended_at DESC LIMIT 40",
+            args![queue, practice],
         )
         .await?;
     rows.iter().map(|row| Ok(row.time(1)?.since(row.time(0)?))).collect()

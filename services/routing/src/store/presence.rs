@@ -13,6 +13,8 @@ pub struct Presence {
     pub organisation: String,
     /// True if they take cases.
     pub present: bool,
+    /// For practice cases, and no others.
+    pub practising: bool,
     /// Their presence ran out without their saying so.
     pub vanished: bool,
     /// Points.
@@ -25,12 +27,20 @@ pub struct Presence {
     pub expires_at: Time,
 }
 
+impl Presence {
+    /// Whether they are there for cases of this kind.
+    pub const fn is_there_for(&self, practice: bool) -> bool {
+        self.present && self.practising == practice
+    }
+}
+
 /// Names a worker in the timer table.
 pub fn timer_key(worker: &str) -> Id {
     Id::derived(&[b"presence", worker.as_bytes()])
 }
 
-const SELECT: &str = "SELECT worker, organisation, present, vanished, capacity, since, unoccupied_since, expires_at FROM presence WHERE ";
+const SELECT: &str =
+    "SELECT worker, organisation, present, vanished, capacity, since, unoccupied_since, expires_at, practising FROM presence WHERE ";
 
 fn read(row: &Row) -> Result<Presence> {
     Ok(Presence {
@@ -42,6 +52,7 @@ fn read(row: &Row) -> Result<Presence> {
         since: row.time(5)?,
         unoccupied_since: row.time(6)?,
         expires_at: row.time(7)?,
+        practising: row.bool(8)?,
     })
 }
 
@@ -80,10 +91,10 @@ pub async fn worker_of(tx: &mut Tx, key: Id) -> Result<Option<String>> {
 
 pub async fn save(tx: &mut Tx, one: &Presence) -> Result<()> {
     tx.exec(
-        "INSERT INTO presence (worker, organisation, timer_key, present, vanished, capacity, since, unoccupied_since, expires_at) \
-         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9) ON CONFLICT (worker) DO UPDATE SET organisation = excluded.organisation, \
+        "INSERT INTO presence (worker, organisation, timer_key, present, vanished, capacity, since, unoccupied_since, expires_at, practising) \
+         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10) ON CONFLICT (worker) DO UPDATE SET organisation = excluded.organisation, \
          present = excluded.present, vanished = excluded.vanished, capacity = excluded.capacity, since = excluded.since, \
-         unoccupied_since = excluded.unoccupied_since, expires_at = excluded.expires_at",
+         unoccupied_since = excluded.unoccupied_since, expires_at = excluded.expires_at, practising = excluded.practising",
         args![
             &one.worker,
             &one.organisation,
@@ -94,6 +105,7 @@ pub async fn save(tx: &mut Tx, one: &Presence) -> Result<()> {
             one.since,
             one.unoccupied_since,
             one.expires_at,
+            one.practising,
         ],
     )
     .await?;

@@ -3,7 +3,7 @@
 use ::store::{Migration, Tables};
 
 pub const TABLES: Tables = Tables {
-    steps: &[FIRST, ALERTS, ORGANISATIONS],
+    steps: &[FIRST, ALERTS, ORGANISATIONS, PRACTICE],
     shared: &[("queue_lock", "names of queues, to be locked; no content")],
     crossing: &[],
     kept: &[],
@@ -18,6 +18,18 @@ ALTER TABLE assignment ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
 UPDATE assignment SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = assignment.case_id), '');
 ALTER TABLE decision ADD COLUMN organisation TEXT NOT NULL DEFAULT '';
 UPDATE decision SET organisation = COALESCE((SELECT c.organisation FROM routing_case c WHERE c.case_id = decision.case_id), '');
+",
+};
+
+const PRACTICE: Migration = Migration {
+    name: "routing_practice",
+    sql: "
+-- Whoever practises gets practice cases and no others; how long those take is nobody's expected wait.
+ALTER TABLE presence ADD COLUMN practising BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE assignment ADD COLUMN practice BOOLEAN NOT NULL DEFAULT FALSE;
+-- The person behind a decision, if it was not a rule's, and what they gave as their reason.
+ALTER TABLE decision ADD COLUMN by_worker TEXT NOT NULL DEFAULT '';
+ALTER TABLE decision ADD COLUMN reason TEXT NOT NULL DEFAULT '';
 ",
 };
 

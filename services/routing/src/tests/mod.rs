@@ -225,12 +225,12 @@ impl Suite {
     }
 
     async fn claim(&self, worker: Principal, n: u8) -> kernel::Result<()> {
-        let message = wire::ClaimCaseRequest { request_id: String::new(), case_id: case(n).to_string() };
+        let message = wire::ClaimCaseRequest { case_id: case(n).to_string(), ..Default::default() };
         self.api.claim_case(from(worker, "ClaimCase", message)).await.map(|_| ())
     }
 
     async fn release(&self, worker: Principal, n: u8) -> kernel::Result<()> {
-        let message = wire::ReleaseCaseRequest { request_id: String::new(), case_id: case(n).to_string() };
+        let message = wire::ReleaseCaseRequest { case_id: case(n).to_string(), ..Default::default() };
         self.api.release_case(from(worker, "ReleaseCase", message)).await.map(|_| ())
     }
 

@@ -93,5 +93,5 @@ async fn p18_two_replicas_never_give_one_case_to_two_nor_too_much_to_one() {
 }
 
 fn wire_claim(n: u8, worker: Principal) -> Request<wire::ClaimCaseRequest> {
-    from(worker, "ClaimCase", wire::ClaimCaseRequest { request_id: String::new(), case_id: case(n).to_string() })
+    from(worker, "ClaimCase", wire::ClaimCaseRequest { case_id: case(n).to_string(), ..Default::default() })
 }

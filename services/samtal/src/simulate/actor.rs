@@ -186,7 +186,7 @@ impl Actors {
 
     pub async fn present(&self, worker: &str, present: bool, hold: Duration) -> Result<()> {
         let client = self.worker("routing", worker, 0)?;
-        let request = SetPresenceRequest { request_id: String::new(), present, capacity: 0, hold_seconds: hold.as_secs() as u32 };
+        let request = SetPresenceRequest { present, hold_seconds: hold.as_secs() as u32, ..SetPresenceRequest::default() };
         let done = self.call(|| {
             let mut routing = RoutingServiceClient::new(client.clone());
             let request = request.clone();

@@ -1,6 +1,7 @@
 //! The RPCs of `samtal.scheduling.v1.SchedulingService`.
 
 mod bookings;
+mod count;
 mod hold;
 mod openings;
 mod slots;
@@ -62,6 +63,10 @@ impl SchedulingService for Api {
 
     async fn list_bookings(&self, request: Request<wire::ListBookingsRequest>) -> Answer<wire::ListBookingsResponse> {
         bookings::list(&self.node, request).await.map(tonic::Response::new).map_err(status)
+    }
+
+    async fn count_bookings(&self, request: Request<wire::CountBookingsRequest>) -> Answer<wire::CountBookingsResponse> {
+        count::count(&self.node, request).await.map(tonic::Response::new).map_err(status)
     }
 }
 

@@ -37,7 +37,7 @@ pub fn offered(region: &Region, resource: &str, from: Time) -> Result<Offered> {
 /// Holds `offered` for the case, whose facts are locked. Two who come at once are served one after the other.
 pub async fn hold_slot(unit: &mut Unit<'_>, facts: &Facts, offered: Offered, seconds: u32) -> Result<Record> {
     bookings::lock_resource(unit.tx, &offered.slot.resource).await?;
-    let in_way = bookings::lock_meeting(unit.tx, &offered.slot).await?;
+    let in_way = bookings::lock_meeting(unit.tx, &offered.slot, facts.practice).await?;
     let others: Vec<Booking> = in_way.iter().map(|record| record.booking.clone()).collect();
     let until = unit.now + Duration::from_secs(u64::from(seconds));
     let decision = hold(Id::new(unit.now), offered.slot, until, &others, unit.now)?;

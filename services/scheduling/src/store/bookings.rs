@@ -100,14 +100,16 @@ pub async fn lock_resource(tx: &mut Tx, resource: &str) -> Result<()> {
     Ok(())
 }
 
-/// The held and confirmed bookings that meet `slot`, locked. A hold among them may be over.
-pub async fn lock_meeting(tx: &mut Tx, slot: &Slot) -> Result<Vec<Record>> {
-    let sql =
-        select!("resource = $1 AND starts_at < $3 AND ends_at > $2 AND state IN ('held', 'confirmed') ORDER BY starts_at, id FOR UPDATE");
-    records(&tx.rows(sql, args![&slot.resource, slot.from, slot.to]).await?)
+/// The held and confirmed bookings that meet `slot`, locked: those of practice, or all others. A hold among them may be over.
+pub async fn lock_meeting(tx: &mut Tx, slot: &Slot, practice: bool) -> Result<Vec<Record>> {
+    let sql = select!(
+        "resource = $1 AND starts_at < $3 AND ends_at > $2 AND state IN ('held', 'confirmed') AND practice = $4 \
+         ORDER BY starts_at, id FOR UPDATE"
+    );
+    records(&tx.rows(sql, args![&slot.resource, slot.from, slot.to, practice]).await?)
 }
 
-/// The times of `resources` that are occupied at `now`, within the window.
+/// The times of `resources` that are occupied at `now`, within the window. Practice takes nobody's time.
 pub async fn taken(db: &Scoped, resources: &[&str], window: Interval, now: Time) -> Result<Vec<(String, Interval)>> {
     let mut found = Vec::new();
     for some in resources.chunks(200) {
@@ -115,7 +117,7 @@ pub async fn taken(db: &Scoped, resources: &[&str], window: Interval, now: Time)
         args.extend(some.iter().map(|resource| Val::from(*resource)));
         let sql = format!(
             "SELECT resource, starts_at, ends_at FROM booking WHERE ends_at > $1 AND starts_at < $2 \
-             AND (state = 'confirmed' OR (state = 'held' AND held_until > $3)) AND resource IN {}",
+             AND (state = 'confirmed' OR (state = 'held' AND held_until > $3)) AND practice = FALSE AND resource IN {}",
             // `IN (($4),($5))` would be rows on PostgreSQL; one flat row of values reads the same on both.
             values(4, 1, some.len())
         );
@@ -126,6 +128,27 @@ pub async fn taken(db: &Scoped, resources: &[&str], window: Interval, now: Time)
     Ok(found)
 }
 
+/// How many confirmed bookings `resources` have within the window, practice left out.
+pub async fn confirmed(db: &Scoped, resources: &[&str], window: Interval) -> Result<u32> {
+    let mut count = 0;
+    for some in resources.chunks(200) {
+        let mut args = args![window.0, window.1];
+        args.extend(some.iter().map(|resource| Val::from(*resource)));
+        let sql = format!(
+            "SELECT COUNT(*) FROM booking WHERE ends_at > $1 AND starts_at < $2 AND state = 'confirmed' AND practice = FALSE AND resource IN {}",
+            values(3, 1, some.len())
+        );
+        count += db.row(sql, args).await?.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+    }
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Whose slot it is: one who practises takes none from anybody else.
+fn occupied(resource: &str, practice: bool) -> String {
+    // No resource is called so: ids have no spaces.
+    if practice { format!("practice {resource}") } else { resource.to_owned() }
+}
+
 /// A new booking, which occupies its slot.
 pub async fn insert(tx: &mut Tx, record: &Record) -> Result<()> {
     let (booking, slot) = (&record.booking, &record.booking.slot);
@@ -133,7 +156,7 @@ pub async fn insert(tx: &mut Tx, record: &Record) -> Result<()> {
     let claimed = tx
         .exec(
             "INSERT INTO booked_slot (resource, starts_at, booking_id, organisation) VALUES ($1,$2,$3,$4)",
-            args![&slot.resource, slot.from, booking.id, &record.scope.organisation],
+            args![occupied(&slot.resource, record.scope.practice), slot.from, booking.id, &record.scope.organisation],
         )
         .await;
     if let Err(error) = claimed {
@@ -169,8 +192,8 @@ pub async fn set_state(tx: &mut Tx, booking: &Booking) -> Result<()> {
     if matches!(booking.state, State::Cancelled | State::Expired) {
         let slot = &booking.slot;
         tx.exec(
-            "DELETE FROM booked_slot WHERE resource = $1 AND starts_at = $2 AND booking_id = $3",
-            args![&slot.resource, slot.from, booking.id],
+            "DELETE FROM booked_slot WHERE resource IN ($1, $2) AND starts_at = $3 AND booking_id = $4",
+            args![&slot.resource, occupied(&slot.resource, true), slot.from, booking.id],
         )
         .await?;
     }

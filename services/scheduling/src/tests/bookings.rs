@@ -44,6 +44,26 @@ async fn a_hold_runs_out_and_another_may_take_the_slot() {
 }
 
 #[tokio::test]
+async fn practice_takes_nobodys_time() {
+    let rig = Rig::new().await;
+    let [practice, again] = [b"practice", b"practise"].map(|name| Id::derived(&[name]));
+    for case in [practice, again] {
+        let opened = intake::CaseOpened { entry_point_id: "door".into(), visitor_id: visitor_id(case), ..Default::default() };
+        rig.apply(Arc::new(events::Intake), Envelope { practice: true, ..envelope(case, &opened) }).await;
+        let assigned = routing::CaseAssigned { worker_id: "anna".into(), how: "accepted".into(), ..Default::default() };
+        rig.apply(Arc::new(events::Routing), Envelope { practice: true, ..envelope(case, &assigned) }).await;
+    }
+    let played = rig.hold(&anna(), practice, "chair", NINE).await.unwrap();
+    assert_eq!(reason(&rig.hold(&anna(), again, "chair", NINE).await.unwrap_err()), "SLOT_TAKEN");
+    let real = rig.hold(&anna(), rig.case(1).await, "chair", NINE).await.unwrap();
+    assert_eq!(reason(&rig.hold(&anna(), rig.case(2).await, "chair", NINE).await.unwrap_err()), "SLOT_TAKEN");
+    rig.cancel(&anna(), &played.booking_id).await.unwrap();
+    assert!(rig.hold(&anna(), again, "chair", NINE).await.is_ok());
+    assert_eq!(rig.get(&anna(), &real.booking_id).await.unwrap().state(), wire::BookingState::Held);
+    assert_eq!(rig.count("SELECT COUNT(*) FROM booked_slot").await, 2);
+}
+
+#[tokio::test]
 async fn a_hold_that_is_over_gives_way_even_before_its_timer() {
     let rig = Rig::new().await;
     let (first, second) = (rig.case(1).await, rig.case(2).await);

@@ -26,6 +26,8 @@ struct QueueLine {
     tone: &'static str,
     /// Workers who answer it and are there.
     there: usize,
+    /// Practice cases that wait, told apart: nobody real waits in them.
+    practice: usize,
 }
 
 /// One worker who has said whether they are there.
@@ -33,6 +35,7 @@ struct WorkerLine {
     name: String,
     profession: String,
     present: bool,
+    practising: bool,
     load: u32,
     capacity: u32,
     since: String,
@@ -56,8 +59,13 @@ impl Board {
         self.queues.iter().map(|queue| queue.waiting).sum()
     }
 
+    /// Open cases, practice left out.
+    fn open(&self) -> usize {
+        self.open.iter().filter(|row| !row.practice).count()
+    }
+
     fn there(&self) -> usize {
-        self.workers.iter().filter(|worker| worker.present).count()
+        self.workers.iter().filter(|worker| worker.present && !worker.practising).count()
     }
 }
 
@@ -81,10 +89,10 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
     let (queues, presences, alerts, open) = tokio::try_join!(queues, presences, alerts, cases::list(&staff, &OPEN, "", 200))?;
     let answers = |queue: &str| {
         let who = names.workers().filter(|worker| worker.queue_ids.iter().any(|one| one == queue));
-        who.filter(|worker| presences.iter().any(|one| one.present && one.worker_id == worker.worker_id)).count()
+        who.filter(|worker| presences.iter().any(|one| one.present && !one.practising && one.worker_id == worker.worker_id)).count()
     };
     let mut rows: Vec<Row> = open.iter().map(|case| Row::new(&page, &names, case, now)).collect();
-    rows.sort_by_key(|row| (std::cmp::Reverse(row.grave), row.opened_at));
+    rows.sort_by_key(|row| (row.practice, std::cmp::Reverse(row.grave), row.opened_at));
     let mut lines: Vec<QueueLine> = queues
         .iter()
         .map(|(queue, cases)| line(&page, names.queue(&page, &queue.queue_id), queue.pull, cases, answers(&queue.queue_id), now))
@@ -106,7 +114,8 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
 }
 
 fn line(page: &Page, name: String, pull: bool, cases: &[QueuedCase], there: usize, now: Time) -> QueueLine {
-    let gravest = cases.iter().map(QueuedCase::severity).max().unwrap_or(Severity::Unspecified);
+    let (practice, cases): (Vec<&QueuedCase>, Vec<&QueuedCase>) = cases.iter().partition(|case| case.practice);
+    let gravest = cases.iter().copied().map(QueuedCase::severity).max().unwrap_or(Severity::Unspecified);
     let oldest = cases.iter().filter_map(|case| case.waiting_since).min_by_key(|at| at.seconds);
     QueueLine {
         name,
@@ -117,6 +126,7 @@ fn line(page: &Page, name: String, pull: bool, cases: &[QueuedCase], there: usiz
         gravest: if cases.is_empty() { String::new() } else { view::severity(page, gravest).to_string() },
         tone: view::tone(gravest),
         there,
+        practice: practice.len(),
     }
 }
 
@@ -130,6 +140,7 @@ fn workers(page: &Page, names: &Names, presences: &[Presence], open: &[Row], now
             WorkerLine {
                 profession: known.map(|known| page.say(&format!("profession-{}", known.profession)).to_string()).unwrap_or_default(),
                 present: one.present,
+                practising: one.practising,
                 load: one.load,
                 capacity: one.capacity,
                 since: view::short(one.since.as_ref(), now),

@@ -1,7 +1,7 @@
 //! `/leader/c/<case>`: why this clinic, this person, this wait; and what to do with a case that is stuck.
 
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use kernel::Id;
 use proto::intake::{AuditEntry, Case, CaseState, ListAuditRequest};
@@ -10,13 +10,15 @@ use proto::routing::{Decision, ExplainRequest, ListPresenceRequest, NamedWorker}
 use super::only_leaders;
 use crate::pages::case;
 use crate::pages::staff::names::Names;
+use crate::pages::staff::said::{Notice, Said};
 use crate::pages::staff::view::{self, Row};
 use crate::web::{Page, Problem, Staff};
 
 /// What routing decides, and why it looked at each worker as it did: the texts are `decision-<kind>` and `verdict-<code>`.
 pub const DECISIONS: [&str; 10] =
     ["queued", "offered", "accepted", "declined", "timed_out", "claimed", "released", "transferred", "alerted", "closed"];
-pub const VERDICTS: [&str; 7] = ["OTHER_QUEUE", "OTHER_PROFESSION", "OTHER_LANGUAGE", "ABSENT", "NO_ROOM", "EXCLUDED", "ELIGIBLE"];
+pub const VERDICTS: [&str; 9] =
+    ["OTHER_QUEUE", "OTHER_PROFESSION", "OTHER_LANGUAGE", "ABSENT", "PRACTISING", "NOT_PRACTISING", "NO_ROOM", "EXCLUDED", "ELIGIBLE"];
 
 #[derive(Template)]
 #[template(path = "leader/explain.html")]
@@ -29,6 +31,9 @@ struct Explained {
     decisions: Vec<Decision>,
     accesses: Vec<AuditEntry>,
     colleagues: Vec<NamedWorker>,
+    /// Other queues of the leader's clinics: id and name.
+    queues: Vec<(String, String)>,
+    notice: Option<Notice>,
 }
 
 impl Explained {
@@ -38,6 +43,11 @@ impl Explained {
 
     fn waits(&self) -> bool {
         matches!(self.case.state(), CaseState::Waiting | CaseState::Offered)
+    }
+
+    /// Whether it is the leader's own already.
+    fn own(&self) -> bool {
+        self.case.worker_id == self.staff.id
     }
 
     fn when(&self, decision: &Decision) -> String {
@@ -68,7 +78,7 @@ impl Explained {
     }
 }
 
-pub async fn show(page: Page, staff: Staff, Path(case): Path<Id>) -> Result<Response, Problem> {
+pub async fn show(page: Page, staff: Staff, Path(case): Path<Id>, Query(said): Query<Said>) -> Result<Response, Problem> {
     only_leaders(&staff)?;
     let id = case.to_string();
     let now = staff.calls.now();
@@ -84,9 +94,15 @@ pub async fn show(page: Page, staff: Staff, Path(case): Path<Id>) -> Result<Resp
     let is_there = |worker: &NamedWorker| present.iter().any(|one| one.present && one.worker_id == worker.worker_id);
     let others = names.workers().filter(|one| one.worker_id != case.worker_id && one.clinic_ids.contains(&case.clinic_id));
     let colleagues = others.filter(|one| is_there(one)).cloned().collect();
+    let decisions = explained.into_inner().decisions;
+    let now_in = decisions.iter().rev().map(|one| one.queue_id.as_str()).find(|queue| !queue.is_empty()).unwrap_or_default();
+    let others = names.queues_of(&staff).into_iter().filter(|one| one.queue_id != now_in);
+    let queues = others.map(|one| (one.queue_id.clone(), names.queue(&page, &one.queue_id))).collect();
     let explained = Explained {
+        notice: said.notice(&page),
+        queues,
         row: Row::new(&page, &names, &case, now),
-        decisions: explained.into_inner().decisions,
+        decisions,
         accesses: audit.into_inner().entries,
         colleagues,
         page: page.clone(),

@@ -106,7 +106,7 @@ pub struct From {
 
 pub async fn release(page: Page, staff: Staff, Path(case): Path<Id>, Form(from): Form<From>) -> Result<Response, Problem> {
     let case = case.to_string();
-    match staff.calls.routing().release_case(ReleaseCaseRequest { request_id: String::new(), case_id: case.clone() }).await {
+    match staff.calls.routing().release_case(ReleaseCaseRequest { case_id: case.clone(), ..ReleaseCaseRequest::default() }).await {
         Ok(_) if !from.board.is_empty() => Ok(page.then("/leader?said=released", &staff.calls)),
         Ok(_) => Ok(page.then("/staff?said=released", &staff.calls)),
         Err(status) => refused(&page, &staff, &case, status, "transfer"),

@@ -134,7 +134,7 @@ async fn with_offered(staff: &Staff, mut known: HashMap<String, Case>, offers: &
     known
 }
 
-async fn presence_of(staff: &Staff) -> Result<Presence, Problem> {
+pub async fn presence_of(staff: &Staff) -> Result<Presence, Problem> {
     let known = staff.calls.routing().list_presence(ListPresenceRequest::default()).await?.into_inner().presences;
     Ok(known.into_iter().find(|one| one.worker_id == staff.id).unwrap_or_default())
 }
@@ -218,23 +218,36 @@ pub struct Presenting {
     /// Points of work; 0: all that one has.
     #[serde(default)]
     capacity: u32,
+    /// `1`: it is for practice.
+    #[serde(default)]
+    practising: u8,
     /// Seconds for which it holds; a page with a script renews it while it is open.
     #[serde(default)]
     hold: u32,
 }
 
 pub async fn presence(page: Page, staff: Staff, Form(said): Form<Presenting>) -> Result<Response, Problem> {
-    let request =
-        SetPresenceRequest { request_id: String::new(), present: said.present == 1, capacity: said.capacity, hold_seconds: said.hold };
+    let request = SetPresenceRequest {
+        request_id: String::new(),
+        present: said.present == 1,
+        capacity: said.capacity,
+        hold_seconds: said.hold,
+        practising: said.practising == 1,
+    };
     staff.calls.routing().set_presence(request).await?;
     Ok(page.then("/staff", &staff.calls))
 }
 
 /// A page of this worker's is open: who is there stays there. Nothing for somebody who is not.
 pub async fn renew(staff: Staff) -> Result<(), Problem> {
+    // Whoever runs the region is never anybody's to answer.
+    if staff.is_operator() {
+        return Ok(());
+    }
     let presence = presence_of(&staff).await?;
     if presence.present {
-        let request = SetPresenceRequest { present: true, capacity: presence.capacity, ..SetPresenceRequest::default() };
+        let (capacity, practising) = (presence.capacity, presence.practising);
+        let request = SetPresenceRequest { present: true, capacity, practising, ..SetPresenceRequest::default() };
         staff.calls.routing().set_presence(request).await?;
     }
     Ok(())
@@ -257,7 +270,7 @@ pub async fn decline(page: Page, staff: Staff, Path(offer): Path<Id>) -> Result<
 }
 
 pub async fn claim(page: Page, staff: Staff, Path(case): Path<Id>) -> Result<Response, Problem> {
-    let request = ClaimCaseRequest { request_id: String::new(), case_id: case.to_string() };
+    let request = ClaimCaseRequest { case_id: case.to_string(), ..ClaimCaseRequest::default() };
     match staff.calls.routing().claim_case(request).await {
         Ok(_) => Ok(page.then(&acts::address(&case.to_string()), &staff.calls)),
         Err(status) => too_late(&page, &staff, status),

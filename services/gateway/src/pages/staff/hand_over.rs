@@ -120,7 +120,7 @@ pub async fn hand_over(page: Page, staff: Staff, Form(fields): Form<Vec<(String,
 async fn one(staff: &Staff, case: &str, asked: &Asked) -> Result<(), Problem> {
     let mut routing = staff.calls.routing();
     if asked.worker.is_empty() && asked.queue.is_empty() {
-        routing.release_case(ReleaseCaseRequest { request_id: String::new(), case_id: case.to_owned() }).await?;
+        routing.release_case(ReleaseCaseRequest { case_id: case.to_owned(), ..ReleaseCaseRequest::default() }).await?;
         return Ok(());
     }
     let request = TransferCaseRequest {

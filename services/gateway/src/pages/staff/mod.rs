@@ -1,10 +1,10 @@
 //! Pages of staff, below `/staff`.
 
-mod acts;
+pub mod acts;
 mod book;
 pub mod cases;
 mod conversation;
-mod desk;
+pub mod desk;
 mod file;
 mod hand_over;
 mod history;

@@ -11,8 +11,8 @@ use proto::routing::NamedEntryPoint;
 use serde::Deserialize;
 
 use super::names::Names;
-use super::{acts, view};
-use crate::pages::case;
+use super::{acts, desk, view};
+use crate::pages::{case, practice};
 use crate::web::{Form, Page, Problem, Staff};
 
 /// How somebody comes who does not come by themselves.
@@ -41,6 +41,13 @@ struct Opening {
     channels: Vec<(&'static str, String)>,
 }
 
+impl Opening {
+    /// Whoever practises opens practice, and sees so before.
+    fn practises(&self) -> bool {
+        self.door.practice || self.filled.practice == "1"
+    }
+}
+
 pub async fn doors(page: Page, staff: Staff) -> Result<Response, Problem> {
     let names = Names::load(&page, &staff).await?;
     let doors = names.doors(&staff.clinics).cloned().collect();
@@ -55,7 +62,8 @@ async fn door(page: &Page, staff: &Staff, id: &str) -> Result<EntryPoint, Proble
 
 pub async fn form(page: Page, staff: Staff, Path(id): Path<String>) -> Result<Response, Problem> {
     let door = door(&page, &staff, &id).await?;
-    let filled = Filled { request_id: Id::new(staff.calls.now()).to_string(), ..Filled::default() };
+    let practice = if desk::presence_of(&staff).await?.practising { "1".to_owned() } else { String::new() };
+    let filled = Filled { request_id: Id::new(staff.calls.now()).to_string(), practice, ..Filled::default() };
     show(&page, staff, door, filled, String::new())
 }
 
@@ -87,6 +95,9 @@ pub struct Filled {
     language: String,
     #[serde(default)]
     text: String,
+    /// `1`: it is practice.
+    #[serde(default)]
+    practice: String,
     /// Absent: it goes to the queue.
     #[serde(default)]
     keep: Option<String>,
@@ -120,6 +131,7 @@ pub async fn open(page: Page, staff: Staff, Path(id): Path<String>, Form(filled)
     let identified = filled.identified.is_some();
     let visitor = Visitor { display_name, birth_year, identified, external_ref, ..Visitor::default() };
     let keep = filled.keep.is_some();
+    let practice_key = if filled.practice == "1" { practice::key(&staff, &door.entry_point_id).await?.0 } else { String::new() };
     let request = OpenCaseRequest {
         request_id: filled.request_id.clone(),
         entry_point_id: door.entry_point_id.clone(),
@@ -133,6 +145,7 @@ pub async fn open(page: Page, staff: Staff, Path(id): Path<String>, Form(filled)
         mode: if channel == Channel::Chat { CaseMode::Live } else { CaseMode::Asynchronous }.into(),
         // A visitor who stands at the desk is let in whatever the hours say.
         leave_message: true,
+        practice_key,
         keep,
         ..OpenCaseRequest::default()
     };

@@ -33,6 +33,20 @@ pub const SAID: &[(&str, &str)] = &[
     ("queue-missing", "warning"),
     ("none-chosen", "warning"),
     ("open-still", "warning"),
+    ("rescue-reason", "warning"),
+    ("rescue-late", "warning"),
+    ("item-changed", "warning"),
+    ("item-refused", "warning"),
+    ("step-late", "warning"),
+    ("region-moved", "warning"),
+    ("region-cut-short", "warning"),
+    ("sent-on", "good"),
+    ("item-saved", "good"),
+    ("item-gone", "good"),
+    ("item-reverted", "good"),
+    ("closing-set", "good"),
+    ("step-set", "good"),
+    ("region-applied", "good"),
     ("severity-set", "good"),
     ("noted", "good"),
     ("mode-set", "good"),
@@ -60,6 +74,11 @@ pub struct Notice {
 }
 
 impl Said {
+    /// The same for a page that is shown right away.
+    pub fn code(said: &str) -> Self {
+        Self { said: said.to_owned() }
+    }
+
     pub fn notice(&self, page: &Page) -> Option<Notice> {
         let (code, kind) = SAID.iter().find(|(code, _)| *code == self.said)?;
         Some(Notice { text: page.say(&format!("said-{code}")).to_string(), kind })

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::chat;
 use super::{calendar, start, words};
+use crate::pages::case;
 use crate::services::Calls;
 use crate::web::{Form, Page, Problem, Visitor};
 
@@ -113,7 +114,8 @@ pub async fn rate(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given
     let rated = calls.cases().rate_case(request).await?.into_inner();
     // Signs of danger in these words too are answered at once.
     let Some(notice) = rated.safety else { return Ok(page.then(&home(&page, case), &calls)) };
-    page.show(&Thanks { page: page.clone(), case, safety: chat::Told::new(&notice).html(&page)? })
+    let practice = case::load(&calls, &case.to_string()).await?.practice;
+    page.show(&Thanks { page: page.clone(), case, practice, safety: chat::Told::new(&notice).html(&page)? })
 }
 
 #[derive(Template)]
@@ -121,6 +123,7 @@ pub async fn rate(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(given
 struct Thanks {
     page: Page,
     case: Id,
+    practice: bool,
     safety: String,
 }
 

@@ -106,6 +106,7 @@ struct Welcome {
     phrase: String,
     safety: String,
     days: u32,
+    practice: bool,
 }
 
 #[derive(Deserialize)]
@@ -127,9 +128,10 @@ pub async fn welcome(
     let Some(opened) = opened.filter(|opened| opened.case == case.to_string()) else {
         return Ok(Redirect::to(&format!("{}/c/{case}", page.base())).into_response());
     };
-    let door = entry::door(&page, &case::load(&calls, &case.to_string()).await?.entry_point_id).await?;
+    let known = case::load(&calls, &case.to_string()).await?;
+    let door = entry::door(&page, &known.entry_point_id).await?;
     let safety = opened.told.map(|told| told.html(&page)).transpose()?.unwrap_or_default();
-    page.show(&Welcome { page: page.clone(), case, phrase: opened.phrase, safety, days: door.retention_days })
+    page.show(&Welcome { page: page.clone(), case, phrase: opened.phrase, safety, days: door.retention_days, practice: known.practice })
 }
 
 /// How things stand: whose turn it is, and how long it takes.
@@ -202,6 +204,7 @@ pub fn place_of(page: &Page, place: &GetPositionResponse, door: &EntryPoint) -> 
 struct Chat {
     page: Page,
     door: EntryPoint,
+    practice: bool,
     id: Id,
     standing: Standing,
     /// HTML, each made by [`bubble`].
@@ -272,6 +275,7 @@ pub async fn shown(page: &Page, visitor: &Visitor, id: Id, asked: From, draft: S
         after,
         done: asked.done,
         wrong: asked.wrong,
+        practice: case.practice,
         door,
     })
 }

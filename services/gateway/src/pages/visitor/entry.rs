@@ -28,7 +28,19 @@ struct Entry {
 /// The door in the reader's language.
 pub async fn door(page: &Page, id: &str) -> Result<EntryPoint, Problem> {
     let request = GetEntryPointRequest { entry_point_id: id.to_owned(), language: page.language().code().to_owned() };
-    page.calls().cases().get_entry_point(request).await?.into_inner().entry_point.ok_or_else(Problem::not_found)
+    let door = page.calls().cases().get_entry_point(request).await?.into_inner().entry_point.ok_or_else(Problem::not_found)?;
+    // One practises at any hour, whoever else waits or works.
+    if page.practises(&door.entry_point_id).is_some() {
+        return Ok(EntryPoint {
+            open: true,
+            full: false,
+            expected_wait: None,
+            closed_reason: String::new(),
+            next_opening_at: None,
+            ..door
+        });
+    }
+    Ok(door)
 }
 
 pub async fn entry(page: Page, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {

@@ -8,7 +8,7 @@ use kernel::Id;
 use proto::intake::Attachment;
 
 use super::{chat, send};
-use crate::pages::file;
+use crate::pages::{case, file};
 use crate::web::{Page, Problem, Upload, Visitor, form};
 
 /// A message with its files; without any it is as good as any other message.
@@ -37,12 +37,15 @@ struct Picture {
     page: Page,
     case: Id,
     file: Attachment,
+    practice: bool,
 }
 
 /// A picture at its full size, with the way back.
 pub async fn full(page: Page, visitor: Visitor, Path((case, id)): Path<(Id, String)>) -> Result<Response, Problem> {
-    let file = file::about(&visitor.calls(case)?, &id).await?;
-    page.show(&Picture { page: page.clone(), case, file })
+    let calls = visitor.calls(case)?;
+    let file = file::about(&calls, &id).await?;
+    let practice = case::load(&calls, &case.to_string()).await?.practice;
+    page.show(&Picture { page: page.clone(), case, file, practice })
 }
 
 pub async fn picture(visitor: Visitor, Path((case, id)): Path<(Id, String)>) -> Result<Response, Problem> {

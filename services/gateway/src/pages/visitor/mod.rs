@@ -18,7 +18,7 @@ mod send;
 mod start;
 mod transfer;
 mod widget;
-mod words;
+pub mod words;
 
 use axum::Router;
 use axum::response::Redirect;
@@ -27,7 +27,9 @@ use axum::routing::{get, post};
 use crate::Gateway;
 use crate::web::Page;
 pub use chat::bubble;
+pub use entry::door;
 pub use find::front;
+pub use start::folded;
 
 pub fn routes() -> Router<Gateway> {
     Router::new().merge(pages()).nest("/w", pages()).merge(widget::routes())

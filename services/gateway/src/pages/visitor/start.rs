@@ -225,6 +225,7 @@ async fn open(
         leave_message: true,
         found_us_id,
         return_ticket: offered.as_ref().map(|offered| offered.ticket.clone()).unwrap_or_default(),
+        practice_key: page.practises(&door.entry_point_id).unwrap_or_default().to_owned(),
         ..OpenCaseRequest::default()
     };
     let mut known = offered.is_some();
@@ -263,6 +264,7 @@ async fn open(
             visitor.keep(&mut response);
             Ok(response)
         }
+        Err(status) if rpc::status::reason(&status).as_deref() == Some("PRACTICE_KEY_OVER") => Err(Problem::practice_over()),
         // What was written stays where it was written.
         Err(status) => {
             let wrong = status.code() == tonic::Code::InvalidArgument;

@@ -112,6 +112,34 @@ pub fn decide(case: &Case, command: &Command, now: Time) -> Result<Decision, Ref
                 *turned_down = None;
             }
         }
+        Command::Direct { to } => {
+            is_queued(case)?;
+            if let Target::Worker(offer) = to {
+                in_future(offer, now)?;
+            }
+            next.rescind();
+            match to {
+                Target::Queue { queue, profession } => {
+                    next.case.needs.queue.clone_from(queue);
+                    next.case.needs.profession = *profession;
+                    next.case.excluded.clear();
+                    next.wait();
+                }
+                Target::Worker(offer) => {
+                    next.effects.push(Effect::Offered(offer.clone()));
+                    next.case.state = State::Offered(offer.clone());
+                }
+            }
+        }
+        Command::TakeOver { worker } => {
+            match &case.state {
+                State::Pending { .. } | State::Done => return Err(Refusal::NotWaiting),
+                State::Assigned { worker: holder, .. } if holder == worker => return Err(Refusal::AlreadyAssigned),
+                State::Assigned { .. } => next.give_up(Unassigned::Transferred),
+                State::Waiting | State::Offered(_) => next.rescind(),
+            }
+            next.assign(worker, now);
+        }
         Command::Close => next.finish(false),
         Command::Abandon if case.holder().is_some() => return Err(Refusal::AlreadyAssigned),
         Command::Abandon => next.finish(true),
@@ -123,6 +151,15 @@ fn is_waiting(case: &Case) -> Result<(), Refusal> {
     match case.state {
         State::Waiting => Ok(()),
         State::Offered(_) => Err(Refusal::AlreadyOffered),
+        State::Assigned { .. } => Err(Refusal::AlreadyAssigned),
+        State::Pending { .. } | State::Done => Err(Refusal::NotWaiting),
+    }
+}
+
+/// It waits, also if somebody is being asked.
+fn is_queued(case: &Case) -> Result<(), Refusal> {
+    match case.state {
+        State::Waiting | State::Offered(_) => Ok(()),
         State::Assigned { .. } => Err(Refusal::AlreadyAssigned),
         State::Pending { .. } | State::Done => Err(Refusal::NotWaiting),
     }

@@ -135,6 +135,9 @@ fn commands() -> impl Strategy<Value = Command> {
         3 => worker().prop_map(|worker| Command::Release { worker }),
         3 => (worker(), offers()).prop_map(|(worker, offer)| Command::Transfer { worker, to: Target::Worker(offer) }),
         1 => worker().prop_map(move |worker| Command::Transfer { worker, to: other_queue() }),
+        1 => offers().prop_map(|offer| Command::Direct { to: Target::Worker(offer) }),
+        1 => Just(Command::Direct { to: other_queue() }),
+        1 => worker().prop_map(|worker| Command::TakeOver { worker }),
         1 => prop_oneof![Just(Command::Close), Just(Command::Abandon)],
     ]
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn needs(channel: Channel) -> Needs {
-    Needs { queue: "chat".into(), channel, profession: Profession::Nurse, language: Some(Language::Swedish) }
+    Needs { queue: "chat".into(), channel, profession: Profession::Nurse, language: Some(Language::Swedish), practice: false }
 }
 
 fn candidate(worker: &str, unoccupied_since: i64) -> Candidate {
@@ -13,6 +13,7 @@ fn candidate(worker: &str, unoccupied_since: i64) -> Candidate {
         queues: vec!["chat".into()],
         languages: vec![Language::Swedish],
         present: true,
+        practising: false,
         load: Load::default(),
         capacity: 100,
         unoccupied_since: Time::from_secs(unoccupied_since),
