@@ -16,6 +16,7 @@ pub mod consumer;
 pub mod consumer_driver;
 pub mod dead_letter;
 mod effects;
+pub mod gauges;
 pub mod guard;
 pub mod housekeeping;
 pub mod lease;

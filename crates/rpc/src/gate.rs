@@ -19,6 +19,7 @@ use crate::authenticate::Authenticator;
 use crate::caller::{Caller, denied};
 use crate::position::Reached;
 use crate::status::status;
+use crate::watch::Watch;
 use crate::whence::{self, Whence};
 
 /// A call without a deadline gets this one.
@@ -34,11 +35,12 @@ pub struct GateLayer {
     authenticator: Authenticator,
     /// By service name, for position tokens.
     logs: Arc<HashMap<&'static str, Log>>,
+    watch: Watch,
 }
 
 impl GateLayer {
     pub fn new(authenticator: Authenticator, logs: HashMap<&'static str, Log>) -> Self {
-        Self { authenticator, logs: Arc::new(logs) }
+        Self { authenticator, logs: Arc::new(logs), watch: Watch::new() }
     }
 }
 
@@ -74,6 +76,7 @@ where
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let gate = self.gate.clone();
+        let seen = gate.watch.arrived(request.uri().path());
         Box::pin(async move {
             let span = span_of(&request);
             telemetry::continue_trace(&span, request.headers());
@@ -86,7 +89,7 @@ where
                         Err(error) => Ok(status(error).into_http()),
                     }
                 };
-                match tokio::time::timeout(limit, served).await {
+                let answer = match tokio::time::timeout(limit, served).await {
                     Ok(answer) => answer,
                     Err(_) => Ok(status(Error::new(
                         Code::DeadlineExceeded,
@@ -94,7 +97,8 @@ where
                         "the call's deadline has passed; whether it took effect is unknown, so repeat it with the same request_id or client_id",
                     ))
                     .into_http()),
-                }
+                };
+                answer.map(|answer| seen.answered(answer))
             }
             .instrument(span)
             .await

@@ -12,6 +12,7 @@ pub mod caller;
 pub mod gate;
 pub mod position;
 pub mod status;
+mod watch;
 pub mod whence;
 
 pub use authenticate::{Authenticator, Introspect};

@@ -7,6 +7,7 @@
 //! - [`serve`]: listen, answer, stop in order.
 
 pub mod case_facts;
+pub mod gauges;
 mod guard;
 mod node;
 mod peers;

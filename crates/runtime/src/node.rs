@@ -130,6 +130,7 @@ impl Node {
         let leases = self.leases(log::audit::DUTY, self.log.shards());
         self.platform.tasks.spawn(log::audit::run(self.log.clone(), leases, self.platform.shutdown.clone()));
         self.platform.tasks.spawn(log::housekeeping::run(self.log.clone(), self.platform.shutdown.clone()));
+        self.platform.tasks.spawn(crate::gauges::run(self.clone()));
         if self.service != INTAKE {
             self.platform.tasks.spawn(follow_drift(self.clone()));
         }

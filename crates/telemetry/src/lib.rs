@@ -1,11 +1,15 @@
-//! Logs and traces. No personal data: ids, codes and times only.
+//! Logs, traces and metrics. No personal data: ids, codes and times only, and in metrics not even ids.
 //!
-//! Logs go to standard error, as JSON for a region and as plain lines for a laptop; traces go to an OpenTelemetry
-//! collector if one is named. Trace context crosses gRPC and the log as W3C `traceparent`.
+//! Logs go to standard error, as JSON for a region and as plain lines for a laptop; traces and metrics go to an
+//! OpenTelemetry collector if one is named, and [`metrics`] can be fetched too. Trace context crosses gRPC and the log as
+//! W3C `traceparent`.
+
+pub mod metrics;
 
 use opentelemetry::propagation::{Extractor, Injector};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -19,9 +23,9 @@ pub struct Settings {
     /// Filter such as `info,samtal_log=debug`.
     pub filter: String,
     pub json: bool,
-    /// Address of an OTLP collector, `http://collector:4317`; empty: no traces leave the process.
+    /// Address of an OTLP collector, `http://collector:4317`; empty: nothing is sent from here.
     pub otlp: String,
-    /// `service.name` of the traces.
+    /// `service.name` of traces and metrics.
     pub service: String,
 }
 
@@ -29,6 +33,15 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Telemetry {
     provider: Option<SdkTracerProvider>,
+    meters: SdkMeterProvider,
+    scrape: metrics::Scrape,
+}
+
+impl Telemetry {
+    /// What [`metrics`] says now, for whoever fetches it.
+    pub fn scrape(&self) -> metrics::Scrape {
+        self.scrape.clone()
+    }
 }
 
 impl Drop for Telemetry {
@@ -37,6 +50,7 @@ impl Drop for Telemetry {
             // At the end of the process nobody can be told of a failure.
             let _ = provider.shutdown();
         }
+        let _ = self.meters.shutdown();
     }
 }
 
@@ -59,17 +73,21 @@ pub fn start(settings: &Settings) -> kernel::Result<Telemetry> {
         .with(traces)
         .try_init()
         .map_err(|error| kernel::Error::internal(format!("telemetry was started twice: {error}")))?;
-    Ok(Telemetry { provider })
+    let (meters, scrape) = metrics::start(settings)?;
+    Ok(Telemetry { provider, meters, scrape })
+}
+
+fn resource(settings: &Settings) -> opentelemetry_sdk::Resource {
+    opentelemetry_sdk::Resource::builder().with_service_name(settings.service.clone()).build()
+}
+
+fn no_collector(error: impl std::fmt::Display) -> kernel::Error {
+    kernel::Error::invalid("otlp", format!("is not the address of a collector: {error}"))
 }
 
 fn exporter(settings: &Settings) -> kernel::Result<SdkTracerProvider> {
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(&settings.otlp)
-        .build()
-        .map_err(|error| kernel::Error::invalid("otlp", format!("is not the address of a collector: {error}")))?;
-    let resource = opentelemetry_sdk::Resource::builder().with_service_name(settings.service.clone()).build();
-    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_endpoint(&settings.otlp).build().map_err(no_collector)?;
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource(settings)).build())
 }
 
 struct Headers<'a>(&'a http::HeaderMap);

@@ -8,6 +8,7 @@ mod api;
 mod app;
 pub mod domain;
 mod events;
+mod gauges;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
     for handler in &handlers {
         node.consume(handler.clone())?;
     }
+    platform.tasks.spawn(gauges::run(node.clone()));
     let standing = node.timers(Arc::new(app::timers::Due(app.desks.clone())));
     routes.add_service(
         RoutingServiceServer::new(api::Api::new(app))

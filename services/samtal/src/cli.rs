@@ -231,7 +231,7 @@ fn arm(failpoint: &str) -> Result<()> {
 }
 
 async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode> {
-    let (config, _telemetry) = begin(flags, "up")?;
+    let (config, telemetry) = begin(flags, "up")?;
     let folder = Folder::open(&config.data)?;
     let secret = if config.secret.is_empty() { folder.secret()? } else { Secret::new(config.secret.as_bytes())? };
     let grpc = listen("grpc", &config.grpc).await?;
@@ -259,6 +259,7 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
         http: Some(http),
         pages: gateway::Settings { demo, mail: !config.smtp.is_empty(), sms: !config.sms.is_empty(), ..config.pages.clone() },
     };
+    let metrics = suite::metrics::start(&config.metrics, telemetry.scrape()).await?;
     let suite = start(parts, &SERVICES).await?;
     let grpc = suite.grpc;
     let pages = suite.http.map(|http| format!("http://{http}/")).unwrap_or_default();
@@ -270,7 +271,7 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
         None
     };
     say!(
-        "Samtal is ready after {:.2} s: pages at {pages}, gRPC at {grpc}, data in {}",
+        "Samtal is ready after {:.2} s: pages at {pages}, gRPC at {grpc}, data in {}{metrics}",
         started.elapsed().as_secs_f64(),
         config.data.display()
     );
@@ -292,7 +293,7 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
     if !SERVICES.contains(&role) {
         return Err(Error::invalid("role", format!("must be gateway or one of {}", SERVICES.join(", "))));
     }
-    let (config, _telemetry) = begin(flags, role)?;
+    let (config, telemetry) = begin(flags, role)?;
     if config.is_embedded() {
         return Err(Error::invalid("store", "must name a PostgreSQL server: services that run alone cannot share a folder"));
     }
@@ -320,8 +321,9 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
         grpc,
         http: None,
     };
+    let metrics = suite::metrics::start(&config.metrics, telemetry.scrape()).await?;
     let suite = start(parts, &[role]).await?;
-    say!("{role} is ready: gRPC at {}", suite.grpc);
+    say!("{role} is ready: gRPC at {}{metrics}", suite.grpc);
     stopped().await;
     suite.stop().await?;
     Ok(ExitCode::SUCCESS)

@@ -30,6 +30,7 @@ pub struct Config {
     pub log: String,
     pub json: bool,
     pub otlp: String,
+    pub metrics: String,
     pub failpoint: String,
     pub demo: bool,
     pub pages: gateway::Settings,
@@ -63,6 +64,10 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<String>,
+    /// Where /metrics listens; "" for nowhere
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
     /// smtp://HOST:PORT for outgoing mail
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ pub mod client;
 pub mod config;
 pub mod demo;
 pub mod folder;
+pub mod metrics;
 pub mod operate;
 pub mod pace;
 pub mod simulate;

@@ -85,7 +85,7 @@ async fn sing(remote: &Remote) -> (String, Vec<String>, Streaming<SubscribeRespo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p20_what_people_say_is_in_no_log_trace_subject_header_or_stream() {
+async fn p20_what_people_say_is_in_no_log_trace_metric_subject_header_or_stream() {
     let servers = tokio::task::spawn_blocking(|| (shared_postgres().fresh_database("canaries"), Nats::start(), Redis::start()));
     let (database, nats, redis) = servers.await.unwrap();
     let (nats, (collector, otlp)) = (Arc::new(nats), Collector::start().await);
@@ -100,6 +100,7 @@ async fn p20_what_people_say_is_in_no_log_trace_subject_header_or_stream() {
                 return table.concat(all, ' ')";
     let cached = redis.command(&["EVAL", keys, "0"]).into_bytes();
     drop(screen);
+    let metrics = remote.metrics().await.into_bytes();
     let logs = remote.process().log_path().to_path_buf();
     remote.stop().await;
     let server = nats.clone();
@@ -112,7 +113,15 @@ async fn p20_what_people_say_is_in_no_log_trace_subject_header_or_stream() {
         assert_eq!(found(bytes, &case), case, "{place} names the case, or nothing was looked at");
     }
     assert_eq!(found(&traces, &["PostMessage".to_owned()]), ["PostMessage"]);
-    for (place, bytes) in [("the log", &logs), ("traces", &traces), ("the stream's files", &stored), ("Redis", &cached)] {
+    assert_eq!(found(&traces, &["samtal.queue.wait".to_owned()]), ["samtal.queue.wait"], "metrics are sent too");
+    assert_eq!(found(&metrics, &["PostMessage".to_owned()]), ["PostMessage"]);
+    // No label is an id: there would be one series for each.
+    for name in [&case[0], "alfa"] {
+        assert_eq!(found(&metrics, &[name.to_owned()]), [""; 0], "in /metrics");
+    }
+    for (place, bytes) in
+        [("the log", &logs), ("traces", &traces), ("/metrics", &metrics), ("the stream's files", &stored), ("Redis", &cached)]
+    {
         assert_eq!(found(bytes, &secrets), [""; 0], "in {place}");
     }
     let heard = ear.heard();

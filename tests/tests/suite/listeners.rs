@@ -1,5 +1,7 @@
-//! Those who hear what leaves a process: a collector of traces, and a subscriber to all that NATS carries.
+//! Those who hear what leaves a process: a collector of traces and metrics, and a subscriber to all that NATS carries.
 
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{MetricsService, MetricsServiceServer};
+use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message as _;
@@ -19,8 +21,9 @@ impl Collector {
     pub async fn start() -> (Collector, String) {
         let (collector, listener) = (Collector::default(), TcpListener::bind("127.0.0.1:0").await.unwrap());
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let service = TraceServiceServer::new(collector.clone());
-        tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+        let (traces, metrics) = (TraceServiceServer::new(collector.clone()), MetricsServiceServer::new(collector.clone()));
+        let server = tonic::transport::Server::builder().add_service(traces).add_service(metrics);
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         (collector, url)
     }
 
@@ -34,6 +37,14 @@ impl TraceService for Collector {
     async fn export(&self, request: Request<ExportTraceServiceRequest>) -> Result<Response<ExportTraceServiceResponse>, Status> {
         self.0.lock().unwrap().extend(request.into_inner().encode_to_vec());
         Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Collector {
+    async fn export(&self, request: Request<ExportMetricsServiceRequest>) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        self.0.lock().unwrap().extend(request.into_inner().encode_to_vec());
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
 }
 

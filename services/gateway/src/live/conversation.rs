@@ -36,7 +36,7 @@ pub async fn open(
     let events = calls.conversations().subscribe(request).await?.into_inner();
     let page = Page::new(&gateway, Visit { language: worth.language(), ..visit });
     let audience = worth.audience;
-    Ok(respond(&gateway, frames(events, move |event| frame(&page, audience, event))))
+    Ok(respond(&gateway, "conversation", frames(events, move |event| frame(&page, audience, event))))
 }
 
 /// What an event looks like, and whether others follow.

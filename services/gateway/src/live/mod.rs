@@ -93,8 +93,10 @@ fn frames<E: Send + 'static>(
 }
 
 /// The frames as an answer, until they end or the process stops.
-fn respond(gateway: &Gateway, frames: impl Stream<Item = Frame> + Send + 'static) -> Response {
-    let events = frames.map(|frame| {
+fn respond(gateway: &Gateway, kind: &'static str, frames: impl Stream<Item = Frame> + Send + 'static) -> Response {
+    let open = telemetry::metrics::open_stream(kind);
+    let events = frames.map(move |frame| {
+        let _ = &open;
         // Browsers send CRLF; an event cannot hold a CR.
         let event = Event::default().event(frame.event).data(frame.data.replace('\r', ""));
         Ok::<_, Infallible>(match frame.id {

@@ -52,7 +52,7 @@ pub async fn open(
     });
     let followed = following.follow.split(',').filter_map(|one| one.split_once(':')).take(MAX_FOLLOWED);
     let news: Vec<Frames> = followed.map(|(case, seq)| news(calls.clone(), case.to_owned(), seq.parse().unwrap_or(0))).collect();
-    Ok(respond(&gateway, select(offers, select_all(news))))
+    Ok(respond(&gateway, "desk", select(offers, select_all(news))))
 }
 
 /// Messages of visitors and changes of state in one conversation. One that is not the worker's any more falls silent.

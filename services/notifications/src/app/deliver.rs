@@ -113,5 +113,9 @@ pub fn tell(unit: &mut Unit<'_>, ended: &Notification) -> Result<()> {
         state: ended.delivery.state.code().to_owned(),
         tries: ended.delivery.tries,
     };
+    if !ended.scope.practice {
+        let (channel, how) = (ended.channel.code(), ended.delivery.state.code());
+        unit.after_commit(move || telemetry::metrics::delivery(channel, how));
+    }
     unit.emit(ended.case, &ended.scope, &event)
 }

@@ -89,7 +89,7 @@ impl Desk<'_, '_> {
     }
 
     async fn offer_ended(&mut self, row: &mut CaseRow, offer: Id, worker: &str, how: Ended, note: &Note) -> Result<()> {
-        offers::end(self.unit.tx, offer, self.unit.now).await?;
+        let since = offers::end(self.unit.tx, offer, self.unit.now).await?;
         self.unit.cancel_timer(OFFER, offer).await?;
         let (kind, why) = match how {
             Ended::Declined if note.rescind => ("rescinded", "the worker is not there any more"),
@@ -98,6 +98,9 @@ impl Desk<'_, '_> {
             Ended::TimedOut => ("timed_out", "the worker did not answer in time"),
             Ended::Accepted => ("", ""),
         };
+        if let Some(stood) = since.map(|since| self.unit.now.since(since)).filter(|_| !row.practice) {
+            self.unit.after_commit(move || telemetry::metrics::offer(if kind.is_empty() { "accepted" } else { kind }, stood));
+        }
         if !kind.is_empty() {
             let event = wire::OfferEnded { offer_id: offer.to_string(), worker_id: worker.to_owned(), why: kind.to_owned() };
             self.unit.emit(row.id, &row.scope(), &event)?;
@@ -118,6 +121,10 @@ impl Desk<'_, '_> {
         worker.clone_into(&mut row.last_holder);
         row.again_at = None;
         let queue_id = if note.how == "kept" { String::new() } else { row.case.needs.queue.clone() };
+        if note.how != "kept" && !row.practice {
+            let (severity, wait) = (row.case.severity.code(), self.unit.now.since(row.case.since));
+            self.unit.after_commit(move || telemetry::metrics::waited(severity, wait));
+        }
         let event = wire::CaseAssigned { worker_id: worker.to_owned(), how: note.how.to_owned(), queue_id };
         self.unit.emit(row.id, &row.scope(), &event)?;
         self.record(row, note.how, worker, note.why.clone(), note).await

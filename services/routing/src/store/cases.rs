@@ -187,6 +187,25 @@ pub async fn queued(db: &Scoped, queue: &str, practice: bool) -> Result<Vec<Case
     all(&db.rows(columns!("WHERE queue = $1 AND status IN ('waiting', 'offered') AND practice = $2"), args![queue, practice]).await?)
 }
 
+/// How many real cases wait in these queues or are offered from them, and since when the first: by severity, as committed.
+pub async fn waits(db: &Scoped, queues: &[&str]) -> Result<Vec<(Severity, i64, Time)>> {
+    if queues.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT severity, COUNT(*), MIN(since) FROM routing_case WHERE queue IN ({}) AND status IN ('waiting', 'offered') \
+         AND practice = FALSE GROUP BY severity",
+        placeholders(1, queues.len())
+    );
+    let rows = db.rows(sql, queues.iter().map(|queue| ::store::Val::from(*queue)).collect()).await?;
+    rows.iter()
+        .map(|row| {
+            let severity = usize::try_from(row.int(0)?).ok().and_then(|number| Severity::ALL.get(number)).copied();
+            Ok((severity.ok_or_else(|| Error::internal("a stored severity is none"))?, row.int(1)?, row.time(2)?))
+        })
+        .collect()
+}
+
 /// How many visitors wait in a queue at their screens, those included whom triage has not answered for yet.
 pub async fn at_screens(db: &Scoped, queue: &str, practice: bool, now: Time) -> Result<u32> {
     let sql = "SELECT COUNT(*) FROM routing_case WHERE queue = $1 AND status IN ('pending', 'waiting', 'offered') AND asynchronous = FALSE \

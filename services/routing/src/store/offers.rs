@@ -18,9 +18,10 @@ pub async fn insert(tx: &mut Tx, row: &CaseRow, offer: &Offer, now: Time) -> Res
     Ok(())
 }
 
-pub async fn end(tx: &mut Tx, offer: Id, now: Time) -> Result<()> {
-    tx.exec("UPDATE offer SET ended_at = $2 WHERE offer_id = $1 AND ended_at IS NULL", args![offer, now]).await?;
-    Ok(())
+/// Ends an offer; answers since when it stood, if it had not ended before.
+pub async fn end(tx: &mut Tx, offer: Id, now: Time) -> Result<Option<Time>> {
+    let sql = "UPDATE offer SET ended_at = $2 WHERE offer_id = $1 AND ended_at IS NULL RETURNING created_at";
+    tx.row(sql, args![offer, now]).await?.map(|row| row.time(0)).transpose()
 }
 
 /// Whose an offer is: organisation, worker, case.

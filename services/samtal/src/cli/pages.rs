@@ -18,7 +18,7 @@ pub const ROLE: &str = "gateway";
 
 /// The pages alone. They keep nothing: neither store nor bus, and any number of replicas.
 pub async fn serve(flags: &Flags) -> Result<ExitCode> {
-    let (config, _telemetry) = begin(flags, ROLE)?;
+    let (config, telemetry) = begin(flags, ROLE)?;
     if config.secret.is_empty() {
         return Err(Error::invalid("secret", "is required, the same for all services; make one with `openssl rand -hex 32`"));
     }
@@ -40,8 +40,9 @@ pub async fn serve(flags: &Flags) -> Result<ExitCode> {
         secret,
         shutdown: shutdown.clone(),
     })?;
+    let metrics = suite::metrics::start(&config.metrics, telemetry.scrape()).await?;
     let serving = tokio::spawn(gateway::serve(pages, http));
-    println!("{ROLE} is ready: pages at http://{address}/");
+    println!("{ROLE} is ready: pages at http://{address}/{metrics}");
     stopped().await;
     shutdown.cancel();
     serving.await.map_err(|error| Error::internal(format!("the pages failed: {error}")))??;
