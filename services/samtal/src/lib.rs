@@ -2,11 +2,13 @@
 //! tests build the same suite in their own process.
 
 pub mod apply;
+pub mod backup;
 pub mod client;
 pub mod config;
 pub mod demo;
 pub mod folder;
 pub mod operate;
 pub mod pace;
+pub mod relocate;
 pub mod simulate;
 pub mod suite;
