@@ -85,10 +85,13 @@ class Rendered(unittest.TestCase):
         for _, _, spec in pods(objects(values)):
             for one in spec["containers"]:
                 if one["args"][0] == "serve":
-                    secrets[one["args"][1]] = {v["name"]: v["valueFrom"]["secretKeyRef"]["name"] for v in one["env"] if "secretKeyRef" in v.get("valueFrom", {})}
-        self.assertEqual(secrets["intake"], {"SAMTAL_SECRET": "samtal-secret", "SAMTAL_STORE": "samtal-store-intake", "SAMTAL_CACHE": "samtal-redis"})
-        self.assertEqual(secrets["triage"], {"SAMTAL_SECRET": "samtal-secret", "SAMTAL_STORE": "samtal-store", "SAMTAL_CACHE": "redis-triage"})
-        self.assertEqual(secrets["gateway"], {"SAMTAL_SECRET": "samtal-secret", "SAMTAL_CACHE": "samtal-redis"})
+                    keys = {v["name"]: v["valueFrom"]["secretKeyRef"] for v in one["env"] if "secretKeyRef" in v.get("valueFrom", {})}
+                    secrets[one["args"][1]] = {name.removeprefix("SAMTAL_"): f"{key['name']}/{key['key']}" for name, key in keys.items()}
+        self.assertEqual(secrets["intake"], {
+            "SECRET": "samtal-secret/secret", "STORE": "samtal-store-intake/uri", "BUS": "samtal-nats/intake", "CACHE": "samtal-redis/url"})
+        self.assertEqual(secrets["triage"], {
+            "SECRET": "samtal-secret/secret", "STORE": "samtal-store/uri", "BUS": "samtal-nats/triage", "CACHE": "redis-triage/url"})
+        self.assertEqual(secrets["gateway"], {"SECRET": "samtal-secret/secret", "CACHE": "samtal-redis/url"})
 
     def test_what_people_wrote_outlives_the_release(self):
         [claim] = of_kind(objects(REGION), "PersistentVolumeClaim")

@@ -13,6 +13,7 @@ CLUSTER = {"store": {"existingSecret": "", "cluster": {"enabled": True}}}
 INGRESS = {"ingress": {"enabled": True}}
 INGRESS_GRPC = merged(GRPC, {"ingress": {"grpc": {"enabled": True, "domain": "api.example.org"}}})
 SCALED = {"defaults": {"autoscaling": {"kind": "hpa"}}}
+NATS_USERS = {"bus": {"url": "", "existingSecret": "samtal-nats"}}
 KEDA = [{"type": "cpu", "metricType": "Utilization", "metadata": {"value": "60"}}]
 PEERS = [{"ipBlock": {"cidr": "10.0.0.0/8"}}]
 
@@ -38,6 +39,8 @@ OTHER = {
     "store.cluster.resources.limits.memory": ("8Gi", CLUSTER),
     "store.cluster.spec": ({"backup": {"volumeSnapshot": {"className": "csi"}}}, CLUSTER),
     "bus.url": ("tls://nats.nats:4222", {}),
+    "bus.existingSecret": ("other", NATS_USERS),
+    "bus.key": ("other", NATS_USERS),
     "cache.url": ("redis://other:6379/2", {}),
     "cache.existingSecret": ("samtal-valkey", {"cache": {"url": ""}}),
     "cache.key": ("other", {"cache": {"url": "", "existingSecret": "samtal-valkey"}}),
@@ -85,6 +88,8 @@ OTHER = {
     "defaults.podAnnotations": ({"a": "b"}, {}),
     "defaults.store.existingSecret": ("own", {}),
     "defaults.store.key": ("own", {"defaults": {"store": {"existingSecret": "own"}}}),
+    "defaults.bus.existingSecret": ("own", NATS_USERS),
+    "defaults.bus.key": ("own", merged(NATS_USERS, {"defaults": {"bus": {"existingSecret": "own"}}})),
     "defaults.cache.existingSecret": ("own", {}),
     "defaults.cache.key": ("own", {"defaults": {"cache": {"existingSecret": "own"}}}),
     **{f"services.{name}": ({"replicas": 7}, {}) for name in DEFAULTS["services"]},
@@ -133,7 +138,8 @@ REFUSED = {
     "two stores": (merged(REGION, at("store.cluster.enabled", True)), "either"),
     "no bus": (merged(REGION, at("bus.url", "")), "bus.url"),
     "no cache": (merged(REGION, at("cache.url", "")), "cache.url"),
-    "a password for NATS, which would go unused": (merged(REGION, at("bus.url", "nats://u:p@nats:4222")), "does not sign in"),
+    "a password for NATS in values": (merged(REGION, at("bus.url", "nats://u:p@nats:4222")), "existingSecret"),
+    "two buses": (merged(REGION, at("bus.existingSecret", "s")), "either"),
     "a password in values": (merged(REGION, at("cache.url", "redis://:p@valkey:6379")), "existingSecret"),
     "a mail password in values": (merged(REGION, at("smtp.url", "smtps://u:p@mail")), "existingSecret"),
     "two mail servers": (merged(REGION, {"smtp": {"url": "smtp://mail", "existingSecret": "s"}}), "either"),

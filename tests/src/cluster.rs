@@ -41,7 +41,7 @@ impl Cluster {
     pub async fn start(environment: BTreeMap<&'static str, Vec<(String, String)>>) -> Cluster {
         let servers = tokio::task::spawn_blocking(|| {
             shared_redis();
-            (shared_postgres().fresh_database("cluster"), Arc::new(Nats::start()))
+            (shared_postgres().fresh_database("cluster"), Arc::new(Nats::start_with_users()))
         });
         let (database, nats) = servers.await.expect("servers start");
         let mut replicas = BTreeMap::new();
@@ -76,7 +76,7 @@ impl Cluster {
         let replica = self.replicas.get_mut(&(service, name)).expect("there is such a one");
         let mut launch = Launch::samtal(&format!("{service}-{name}"))
             .args(["serve", service, "--replica", name, "--grpc", &format!("127.0.0.1:{}", replica.port.number())])
-            .args(["--store", &self.database, "--bus", &self.nats.url(), "--cache", &shared_redis().url()])
+            .args(["--store", &self.database, "--bus", &self.nats.url_as(service), "--cache", &shared_redis().url()])
             .env("SAMTAL_SECRET", SECRET)
             .env("SAMTAL_SHARDS", "4")
             .env("SAMTAL_LOG", "warn,sqlx=error,async_nats=error");

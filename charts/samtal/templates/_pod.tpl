@@ -93,7 +93,7 @@ volumeMounts:
   {{- if and (eq $name "gateway") (has $server (list "store" "bus")) }}
   {{- else if $one.existingSecret }}
 - name: {{ $variable }}
-  valueFrom: {secretKeyRef: {name: {{ $one.existingSecret }}, key: {{ $one.key }}}}
+  valueFrom: {secretKeyRef: {name: {{ $one.existingSecret }}, key: {{ $one.key | default $name }}}}
   {{- else if $all.existingSecret }}
 - name: {{ $variable }}
   valueFrom: {secretKeyRef: {name: {{ $all.existingSecret }}, key: {{ $all.key }}}}

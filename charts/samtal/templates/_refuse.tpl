@@ -4,8 +4,7 @@
 {{- if not $v.image.repository }}{{ fail "image.repository is required: where you keep Samtal's image, such as registry.example.org/samtal" }}{{ end }}
 {{- if not $v.secret.existingSecret }}{{ fail "secret.existingSecret is required: the Secret with the installation's secret (openssl rand -hex 32)" }}{{ end }}
 {{- if not $v.pages.publicUrl }}{{ fail "pages.publicUrl is required: the https address at which browsers find the pages" }}{{ end }}
-{{- if contains "@" $v.bus.url }}{{ fail "bus.url holds a user or a password: Samtal does not sign in to NATS yet; keep everybody else away from it (examples/servers/nats-networkpolicy.yaml)" }}{{ end }}
-{{- range $name := list "cache" "smtp" }}
+{{- range $name := list "bus" "cache" "smtp" }}
   {{- $server := get $v $name }}
   {{- if and $server.url $server.existingSecret }}{{ fail (printf "%s: give either url or existingSecret" $name) }}{{ end }}
   {{- if contains "@" $server.url }}{{ fail (printf "%s.url holds a user or a password, which everybody who sees the release could read: put the address into a Secret and name it in %s.existingSecret" $name $name) }}{{ end }}
@@ -25,7 +24,7 @@
 {{- if and $v.networkPolicy.enabled (or $v.ingress.grpc.enabled $v.gatewayApi.grpc.enabled) (not $v.networkPolicy.grpcFrom) }}{{ fail "networkPolicy.grpcFrom is required with a way in for gRPC: the pods of the Ingress controller or Gateway" }}{{ end }}
 {{- if eq $v.mode "region" }}
   {{- if not (or $v.store.existingSecret $v.store.cluster.enabled) }}{{ fail "store.existingSecret (or store.cluster) is required in mode region" }}{{ end }}
-  {{- if not $v.bus.url }}{{ fail "bus.url is required in mode region: services that run alone share NATS" }}{{ end }}
+  {{- if not (or $v.bus.url $v.bus.existingSecret $v.defaults.bus.existingSecret) }}{{ fail "bus.url or bus.existingSecret is required in mode region: services that run alone share NATS" }}{{ end }}
   {{- if not (or $v.cache.url $v.cache.existingSecret) }}{{ fail "cache.url or cache.existingSecret is required in mode region: replicas share Redis" }}{{ end }}
   {{- range $name, $_ := $v.services }}
     {{- $service := include "samtal.service" (list $ $name) | fromJson }}
@@ -35,7 +34,7 @@
     {{- if and (eq $name "intake") (eq $v.attachments.accessMode "ReadWriteOnce") (not $v.attachments.existingClaim) (or (ne $scaling.kind "none") (gt (int $service.replicas) 1)) }}{{ fail "attachments.accessMode ReadWriteOnce goes with services.intake.replicas 1 and no autoscaler: all replicas of intake share these files" }}{{ end }}
   {{- end }}
 {{- else }}
-  {{- if or $v.bus.url $v.cache.existingSecret $v.cache.url }}{{ fail "mode single has bus and cache in its process: leave bus and cache empty, or use mode region" }}{{ end }}
+  {{- if or $v.bus.url $v.bus.existingSecret $v.cache.existingSecret $v.cache.url }}{{ fail "mode single has bus and cache in its process: leave bus and cache empty, or use mode region" }}{{ end }}
   {{- range $name, $service := $v.services }}
     {{- if $service }}{{ fail (printf "services.%s: mode single has no services of their own; use `single`" $name) }}{{ end }}
   {{- end }}

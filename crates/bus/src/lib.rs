@@ -5,6 +5,7 @@
 pub mod conformance;
 mod local;
 mod nats;
+mod settings;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::Stream;
 use kernel::{Error, Result};
+
+pub use settings::Settings;
 
 /// Batches of a log as they arrive. Ends only when the bus is dropped; a gap is the reader's to find.
 pub type LogStream = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
@@ -39,12 +42,22 @@ impl Bus {
         Self::Local(local::LocalBus::default())
     }
 
-    /// `local:` or `nats://HOST:PORT`. NATS need not answer yet: it is tried for as long as it takes.
-    pub async fn connect(url: &str, name: &str) -> Result<Self> {
-        match url.split_once(':') {
+    /// NATS need not answer yet: it is tried for as long as it takes. `name`: the service, by which NATS knows the connection and its
+    /// answers (`_INBOX_samtal-<name>.>`).
+    pub async fn connect(settings: impl Into<Settings>, name: &str) -> Result<Self> {
+        let settings = settings.into();
+        match settings.url.split_once(':') {
             Some(("local", _)) => Ok(Self::local()),
-            Some(("nats" | "tls", _)) => Ok(Self::Nats(Arc::new(nats::NatsBus::connect(url, name).await?))),
+            Some(("nats" | "tls", _)) => Ok(Self::Nats(Arc::new(nats::NatsBus::connect(&settings, name).await?))),
             _ => Err(Error::invalid("bus", "must be local: or nats://HOST:PORT")),
+        }
+    }
+
+    /// Makes what NATS must hold, or changes it to what the settings say: a step of deployment, with the rights to do so. Answers what stands.
+    pub async fn provision(&self) -> Result<String> {
+        match self {
+            Self::Local(_) => Ok("the bus is inside the process: nothing to make".to_owned()),
+            Self::Nats(bus) => bus.provision().await,
         }
     }
 

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use kernel::{Error, Result};
 use tokio::sync::{Mutex, broadcast, mpsc};
 
-use crate::{Live, LiveStream, LogStream};
+use crate::{Live, LiveStream, LogStream, Settings};
 
 /// The stream that caches the tail of every service's log.
 const STREAM: &str = "SAMTAL_LOG";
@@ -32,16 +32,20 @@ pub struct NatsBus {
     /// Set once the stream is known to exist; cleared when a publish finds that it does not.
     stream_ready: Arc<AtomicBool>,
     making_stream: Arc<Mutex<()>>,
+    replicas: usize,
     /// Told after every reconnect: live messages may have been lost meanwhile.
     reconnected: broadcast::Sender<()>,
 }
 
 impl NatsBus {
-    pub async fn connect(url: &str, name: &str) -> Result<Self> {
+    pub async fn connect(settings: &Settings, name: &str) -> Result<Self> {
         let reconnected = broadcast::Sender::new(16);
         let told = reconnected.clone();
-        let client = async_nats::ConnectOptions::new()
+        let (servers, options) = settings.connection()?;
+        let client = options
             .name(format!("samtal-{name}"))
+            // So that a user of NATS may be let hear the answers to its own service only.
+            .custom_inbox_prefix(format!("_INBOX_samtal-{name}"))
             .retry_on_initial_connect()
             .event_callback(move |event| {
                 let told = told.clone();
@@ -52,17 +56,22 @@ impl NatsBus {
                             let _ = told.send(());
                             tracing::info!("connected to NATS");
                         }
+                        async_nats::Event::ClientError(async_nats::ClientError::Other(error)) => {
+                            tracing::warn!(%error, "NATS refuses us; trying again");
+                        }
+                        async_nats::Event::ServerError(error) => tracing::warn!(%error, "NATS refuses something"),
                         async_nats::Event::Disconnected => tracing::warn!("NATS is gone; trying again until it is back"),
                         other => tracing::debug!(event = %other, "NATS"),
                     }
                 }
             })
-            .connect(url)
+            .connect(servers)
             .await
             .map_err(|error| Error::invalid("bus", format!("is not an address of NATS: {error}")))?;
         let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(PUBLISH_TIMEOUT);
-        Ok(Self { client, jetstream, stream_ready: Arc::default(), making_stream: Arc::default(), reconnected })
+        let (stream_ready, making_stream) = <(Arc<AtomicBool>, Arc<Mutex<()>>)>::default();
+        Ok(Self { client, jetstream, stream_ready, making_stream, replicas: settings.replicas, reconnected })
     }
 
     pub fn is_connected(&self) -> bool {
@@ -79,11 +88,42 @@ impl NatsBus {
             return Ok(());
         }
         self.jetstream
-            .get_or_create_stream(config())
+            .get_or_create_stream(self.config())
             .await
             .map_err(|error| Error::unavailable(format!("NATS has no stream {STREAM}: {error}")))?;
         self.stream_ready.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// What the stream is made with.
+    fn config(&self) -> stream::Config {
+        // In a cluster each server tells the others' addresses.
+        let alone = self.client.server_info().connect_urls.len() < 3;
+        stream::Config {
+            num_replicas: if self.replicas > 0 {
+                self.replicas
+            } else if alone {
+                1
+            } else {
+                3
+            },
+            ..config()
+        }
+    }
+
+    /// Makes the stream, or changes it to what it should be.
+    pub async fn provision(&self) -> Result<String> {
+        let config = self.config();
+        let made = self.jetstream.create_or_update_stream(config).await;
+        let info = made.map_err(|error| Error::unavailable(format!("NATS does not make the stream {STREAM}: {error}")))?;
+        Ok(format!(
+            "stream {}: {} replica(s), {} batches, at most {} hours and {} MiB",
+            info.config.name,
+            info.config.num_replicas,
+            info.state.messages,
+            info.config.max_age.as_secs() / 3600,
+            info.config.max_bytes / 1024 / 1024
+        ))
     }
 
     pub async fn publish_log(&self, service: &str, shard: u32, message_id: &str, batch: Bytes) -> Result<()> {
@@ -215,7 +255,6 @@ fn config() -> stream::Config {
         max_age: MAX_AGE,
         duplicate_window: DUPLICATE_WINDOW,
         max_bytes: 4 * 1024 * 1024 * 1024,
-        num_replicas: 1,
         ..Default::default()
     }
 }

@@ -434,7 +434,6 @@ impl Driver {
     }
 
     fn applied(&mut self, shard: u32, cursor: Cursor, stored: bool) {
-        let position = cursor.position;
         if let Some(state) = self.shards.get_mut(&shard) {
             state.failures = 0;
             state.pause = PAUSE;
@@ -442,8 +441,8 @@ impl Driver {
                 state.stored.clone_from(&cursor);
             }
         }
-        self.feed(shard, Input::Applied(cursor));
-        self.log.progress().consumed(self.name(), shard, position);
+        self.feed(shard, Input::Applied(cursor.clone()));
+        self.log.progress().consumed(self.handler.source(), shard, cursor);
     }
 
     /// Stores cursors that moved over events without effect. Nothing is lost without it: they would be skipped again.

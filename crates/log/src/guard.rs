@@ -176,7 +176,10 @@ pub fn contradiction(head: &Head, event_id: Option<&str>, cursor: &Cursor) -> Op
     }
     let seen = format!("{} has seen shard {} up to {}", cursor.consumer, cursor.shard, cursor.position);
     if cursor.incarnation != head.incarnation {
-        return Some(format!("{seen} in an incarnation that it does not know"));
+        return Some(format!(
+            "{seen} in the incarnation {:?}, which it does not know (its own is {})",
+            cursor.incarnation, head.incarnation
+        ));
     }
     if cursor.position > head.position {
         return Some(format!("{seen}, but it ends at {}", head.position));

@@ -32,7 +32,7 @@ pub struct Built {
 #[derive(Clone)]
 pub struct Node {
     pub service: &'static str,
-    pub platform: Platform,
+    pub platform: Arc<Platform>,
     pub log: Log,
     pub committer: Committer,
     pub region: RegionStore,

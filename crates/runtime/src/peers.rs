@@ -23,7 +23,7 @@ const TOKEN_LIFE: Duration = Duration::from_secs(300);
 /// No call to a peer takes longer.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Where the other services answer. Cheap to clone.
+/// Where the other services answer.
 #[derive(Clone)]
 pub struct Peers {
     channels: BTreeMap<String, Channel>,

@@ -1,5 +1,7 @@
 //! What a process has, for all the services in it.
 
+use std::sync::Arc;
+
 use auth::Secret;
 use bus::Bus;
 use ephemeral::Ephemeral;
@@ -55,7 +57,7 @@ impl Platform {
         }
         let committer = Committer::start(log.clone());
         let region = RegionStore::load(&committer, check).await?;
-        let node = Node { service, platform: self.clone(), log, committer, region };
+        let node = Node { service, platform: Arc::new(self.clone()), log, committer, region };
         node.start().await;
         Ok(node)
     }

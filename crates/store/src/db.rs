@@ -204,9 +204,13 @@ impl Scoped {
         }
     }
 
-    /// The first row of a read.
+    /// The first row of a read that an index answers. Where the whole table may have to be looked through, call [`Scoped::rows`],
+    /// which lets others go on meanwhile.
     pub async fn row(&self, sql: impl Into<Cow<'static, str>>, args: Args) -> Result<Option<Row>> {
-        Ok(self.rows(sql, args).await?.into_iter().next())
+        match &*self.db.0 {
+            Inner::Sqlite(sqlite) => sqlite.row(&sql.into(), args).await,
+            Inner::Postgres { .. } => Ok(self.rows(sql, args).await?.into_iter().next()),
+        }
     }
 }
 

@@ -3,26 +3,31 @@
 //! - [`Db`] is a service's own database. [`Db::of`] says whose rows are meant; what it answers reads and writes, and
 //!   [`Scoped::transaction`] is the only way to write.
 //! - [`Tx`] runs statements inside a transaction; [`Row`] reads what they answer; [`args!`] binds.
-//! - [`migrate`] brings a database to the newest shape.
+//! - [`migrate`] brings a database to the newest shape; [`copy()`] takes a SQLite one over to PostgreSQL.
+//! - [`snapshot()`] copies SQLite's files, all as of one moment, while they are written.
 //!
 //! Every statement uses `$1` placeholders and may end in `FOR UPDATE`, which SQLite does not know and does not need: its
 //! write transactions exclude each other.
 
 mod args;
+mod copy;
 mod db;
 mod error;
 mod isolation;
 pub mod migrate;
 mod row;
+mod snapshot;
 mod sqlite;
 mod tx;
 mod whose;
 
 pub use args::{Args, Val};
+pub use copy::{copied, copy};
 pub use db::{Db, Engine, Scoped};
 pub use error::{DATABASE, is_unique};
 pub use migrate::{Migration, Tables};
 pub use row::Row;
+pub use snapshot::{check_file, snapshot};
 pub use tx::{Commit, Tx};
 pub use whose::Whose;
 

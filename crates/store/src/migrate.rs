@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use kernel::{Result, Time};
 
 use crate::isolation::{self, Roles};
-use crate::{Db, Tx, args};
+use crate::{Db, Tx, args, copy};
 
 /// One step. `sql` holds statements, each ended by `;` at a line's end, in types that both engines read:
 /// `BIGINT, TEXT, BOOLEAN, BYTEA, UUID, DOUBLE PRECISION`. Never change a step that has been released; add one.
@@ -79,10 +79,11 @@ async fn is_complete(tx: &mut Tx, schema: &str, roles: &Roles, tables: &[&Tables
     let rows = tx.rows("SELECT name FROM schema_migration", args![]).await?;
     tx.script("SET LOCAL ROLE NONE").await?;
     let done = rows.iter().map(|row| row.text(0)).collect::<Result<BTreeSet<_>>>()?;
+    copy::refuse_half(schema, &done)?;
     Ok(done.contains(isolation) && tables.iter().flat_map(|some| some.steps).all(|step| done.contains(step.name)))
 }
 
-async fn apply_all(tx: &mut Tx, tables: &[&Tables], now: Time) -> Result<()> {
+pub(crate) async fn apply_all(tx: &mut Tx, tables: &[&Tables], now: Time) -> Result<()> {
     tx.exec("CREATE TABLE IF NOT EXISTS schema_migration (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)", args![]).await?;
     for step in tables.iter().flat_map(|some| some.steps) {
         apply(tx, step, now).await?;
@@ -105,7 +106,7 @@ async fn apply(tx: &mut Tx, step: &Migration, now: Time) -> Result<()> {
     record(tx, step.name, now).await
 }
 
-async fn record(tx: &mut Tx, name: &str, now: Time) -> Result<()> {
+pub(crate) async fn record(tx: &mut Tx, name: &str, now: Time) -> Result<()> {
     tx.exec("INSERT INTO schema_migration (name, applied_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", args![name, now]).await?;
     Ok(())
 }

@@ -4,11 +4,12 @@
 //! another thread and back is paid once per transaction, not once per statement, which cost more than the statements.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use kernel::{Error, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::types::{Null, Value};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 use tokio::runtime::Handle;
@@ -81,12 +82,18 @@ impl Sqlite {
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    /// Reads what is committed.
+    /// The first row of what is committed, read here and now: to look up one row takes less time than the way to another thread and back.
+    pub async fn row(&self, sql: &str, args: Args) -> Result<Option<Row>> {
+        let _room = self.readers.room.acquire().await.map_err(|_| gone())?;
+        Ok(self.readers.rows(sql, args, 1)?.pop())
+    }
+
+    /// Reads what is committed, however much it is.
     pub async fn rows(&self, sql: Cow<'static, str>, args: Args) -> Result<Vec<Row>> {
         let readers = self.readers.clone();
         let _room = readers.room.acquire().await.map_err(|_| gone())?;
         let readers = self.readers.clone();
-        let read = tokio::task::spawn_blocking(move || readers.rows(&sql, args));
+        let read = tokio::task::spawn_blocking(move || readers.rows(&sql, args, usize::MAX));
         read.await.unwrap_or_else(|error| Err(Error::internal(format!("a read panicked: {error}"))))
     }
 
@@ -95,7 +102,7 @@ impl Sqlite {
         self.readers.room.close();
         self.readers.lock().clear();
         let folded = self.write(|tx, _| match &tx.conn {
-            Conn::Sqlite(conn) => rows(conn, "PRAGMA wal_checkpoint(TRUNCATE)", Args::new()).map(drop).map_err(from_sqlite),
+            Conn::Sqlite(conn) => rows(conn, "PRAGMA wal_checkpoint(TRUNCATE)", Args::new(), 1).map(drop).map_err(from_sqlite),
             Conn::Postgres(_) => Ok(()),
         });
         let _ = folded.await;
@@ -107,13 +114,13 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn rows(&self, sql: &str, args: Args) -> Result<Vec<Row>> {
+    fn rows(&self, sql: &str, args: Args, most: usize) -> Result<Vec<Row>> {
         let idle = self.lock().pop();
         let conn = match idle {
             Some(conn) => conn,
             None => connect(&self.file, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
         };
-        let done = rows(&conn, sql, args).map_err(from_sqlite);
+        let done = rows(&conn, sql, args, most).map_err(from_sqlite);
         self.lock().push(conn);
         done
     }
@@ -123,13 +130,15 @@ fn gone() -> Error {
     Error::unavailable("the database is closed")
 }
 
-fn connect(file: &PathBuf, flags: OpenFlags) -> Result<Connection> {
+pub(crate) fn connect(file: &Path, flags: OpenFlags) -> Result<Connection> {
     let open = || -> rusqlite::Result<Connection> {
         // One thread at a time uses a connection, so that SQLite need not lock it.
         let conn = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.busy_timeout(Duration::from_secs(5))?;
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
         conn.pragma_update(None, "cache_size", -16_000)?;
+        // Else a statement that a partial index might serve is planned anew whenever other values are bound to it.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
             conn.pragma_update(None, "journal_mode", "WAL")?;
             conn.pragma_update(None, "foreign_keys", true)?;
@@ -150,13 +159,15 @@ pub(crate) fn exec(conn: &Connection, sql: &str, args: Args) -> rusqlite::Result
     Ok(conn.changes())
 }
 
-/// Runs a query, or a change with RETURNING.
-pub(crate) fn rows(conn: &Connection, sql: &str, args: Args) -> rusqlite::Result<Vec<Row>> {
+/// Runs a query until it has given so many rows, or a change with RETURNING, which must run to its end.
+pub(crate) fn rows(conn: &Connection, sql: &str, args: Args, most: usize) -> rusqlite::Result<Vec<Row>> {
     let mut statement = prepare(conn, sql, args)?;
     let columns = statement.column_count();
     let mut rows = statement.raw_query();
     let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
+    while all.len() < most
+        && let Some(row) = rows.next()?
+    {
         all.push(Row::Sqlite((0..columns).map(|column| row.get::<_, Value>(column)).collect::<rusqlite::Result<_>>()?));
     }
     Ok(all)

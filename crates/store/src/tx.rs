@@ -155,7 +155,7 @@ impl Tx {
                 let rows = postgres(sql, args).fetch_all(&mut ***conn).await;
                 rows.map(|rows| rows.into_iter().map(Row::Postgres).collect()).map_err(from_sqlx)
             }
-            Conn::Sqlite(conn) => sqlite::rows(conn, &sql, args).map_err(from_sqlite),
+            Conn::Sqlite(conn) => sqlite::rows(conn, &sql, args, usize::MAX).map_err(from_sqlite),
         };
         self.failed |= rows.is_err();
         rows

@@ -10,6 +10,8 @@ mod events;
 mod store;
 mod wire;
 
+pub use store::TABLES;
+
 use std::sync::Arc;
 
 use kernel::Result;

@@ -10,6 +10,8 @@ pub mod domain;
 mod events;
 mod gauges;
 mod store;
+
+pub use store::TABLES;
 #[cfg(test)]
 mod tests;
 

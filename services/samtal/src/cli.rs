@@ -1,5 +1,6 @@
 //! The command line.
 
+mod keep;
 mod pages;
 mod tokens;
 mod tools;
@@ -99,6 +100,36 @@ enum Command {
         #[command(flatten)]
         to: Target,
     },
+    /// Back up an installation on one machine, whether or not it runs
+    Backup {
+        /// A new folder for the backup
+        #[arg(long)]
+        to: PathBuf,
+        /// Leave the installation's secret out, to keep it elsewhere
+        #[arg(long)]
+        without_secret: bool,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Put a backup into a new data folder, or only check it
+    Restore {
+        /// The folder of the backup
+        #[arg(long)]
+        from: PathBuf,
+        /// Only compare every file with its checksum
+        #[arg(long)]
+        check: bool,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Move an installation from its data folder to PostgreSQL, with the suite stopped
+    Move {
+        /// postgres://USER@HOST/DATABASE, a database without an installation
+        #[arg(long)]
+        to: String,
+        #[command(flatten)]
+        flags: Flags,
+    },
     /// Print every setting with its default
     Config,
 }
@@ -194,6 +225,9 @@ pub async fn run() -> Result<ExitCode> {
         Command::Log { command: LogCommand::Rejoin { service, dry_run, to } } => tools::rejoin(&service, dry_run, &to).await,
         Command::DeadLetters { command } => tools::dead_letters(command).await,
         Command::VerifyAudit { service, to } => tools::verify_audit(&service, &to).await,
+        Command::Backup { to, without_secret, flags } => keep::back_up(to, without_secret, &flags).await,
+        Command::Restore { from, check, flags } => keep::restore(&from, check, &flags).await,
+        Command::Move { to, flags } => keep::relocate(&to, &flags).await,
         Command::Config => {
             say!("{}", DEFAULTS.trim_end());
             Ok(ExitCode::SUCCESS)
@@ -241,6 +275,9 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
     pages::refuse_http_beyond_loopback(&config, &http)?;
     let clock = Clock::system();
     let embedded = config.is_embedded();
+    if embedded {
+        folder.refuse_moved()?;
+    }
     let parts = Parts {
         store: if embedded { folder.store_url() } else { config.store.clone() },
         bus: Bus::connect(&config.bus, "up").await?,

@@ -2,6 +2,7 @@
 //! tests build the same suite in their own process.
 
 pub mod apply;
+pub mod backup;
 pub mod client;
 pub mod config;
 pub mod demo;
@@ -9,5 +10,6 @@ pub mod folder;
 pub mod metrics;
 pub mod operate;
 pub mod pace;
+pub mod relocate;
 pub mod simulate;
 pub mod suite;

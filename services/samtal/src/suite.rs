@@ -11,6 +11,7 @@ use ephemeral::Ephemeral;
 use kernel::{Clock, Error, Result};
 use log::Handler;
 use runtime::{Built, Node, Peers, Platform, RoutesBuilder, Server};
+use store::Tables;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -135,6 +136,23 @@ impl Suite {
     }
 }
 
+/// The tables that `service` has beside its log's.
+pub fn tables(service: &str) -> Result<&'static Tables> {
+    match service {
+        "intake" => Ok(&intake::TABLES),
+        "triage" => Ok(&triage::TABLES),
+        "routing" => Ok(&routing::TABLES),
+        "scheduling" => Ok(&scheduling::TABLES),
+        "notifications" => Ok(&notifications::TABLES),
+        "insights" => Ok(&insights::TABLES),
+        other => Err(unknown(other)),
+    }
+}
+
+fn unknown(service: &str) -> Error {
+    Error::invalid("role", format!("{service} is none of {}", SERVICES.join(", ")))
+}
+
 async fn build(platform: &Platform, service: &str, routes: &mut RoutesBuilder) -> Result<Built> {
     match service {
         "intake" => intake::build(platform, routes).await,
@@ -143,7 +161,7 @@ async fn build(platform: &Platform, service: &str, routes: &mut RoutesBuilder) -
         "scheduling" => scheduling::build(platform, routes).await,
         "notifications" => notifications::build(platform, routes).await,
         "insights" => insights::build(platform, routes).await,
-        other => Err(Error::invalid("role", format!("{other} is none of {}", SERVICES.join(", ")))),
+        other => Err(unknown(other)),
     }
 }
 

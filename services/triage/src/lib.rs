@@ -8,6 +8,8 @@ mod app;
 pub mod domain;
 mod events;
 mod store;
+
+pub use store::TABLES;
 #[cfg(test)]
 mod tests;
 

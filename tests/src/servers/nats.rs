@@ -12,15 +12,44 @@ use tempfile::TempDir;
 pub struct Nats {
     instance: Instance,
     dir: TempDir,
+    users: bool,
 }
+
+/// What the chart gives to whoever runs NATS.
+const USERS: &str = include_str!("../../../charts/samtal/examples/servers/nats-users.conf");
+/// The users' passwords.
+const PASSWORD: &str = "onlyintests";
 
 impl Nats {
     /// Starts it and waits until JetStream answers.
     pub fn start() -> Nats {
+        Nats::new(false)
+    }
+
+    /// With the chart's users and what each may do; who does not sign in may do everything, for checks in tests.
+    pub fn start_with_users() -> Nats {
+        Nats::new(true)
+    }
+
+    fn new(users: bool) -> Nats {
         let dir = tempfile::Builder::new().prefix("nats-").tempdir_in(run_dir()).expect("a folder");
-        let nats = Nats { instance: Instance::new("nats"), dir };
+        let nats = Nats { instance: Instance::new("nats"), dir, users };
+        if users {
+            // One user more, and all else as it is.
+            let list = USERS.replacen("users = [", "users = [\n    { user: tests, password: tests }", 1);
+            std::fs::write(nats.config(), format!("no_auth_user: tests\n{list}")).expect("own folder");
+        }
         nats.up();
         nats
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.path().join("users.conf")
+    }
+
+    /// The address with which a user signs in; see [`Nats::start_with_users`].
+    pub fn url_as(&self, user: &str) -> String {
+        format!("nats://{user}:{PASSWORD}@127.0.0.1:{}", self.instance.port.number())
     }
 
     /// `nats://127.0.0.1:<port>`, the same after a restart.
@@ -105,6 +134,12 @@ impl Nats {
         let mut server = bound_to_us(tool("SAMTAL_TOOL_NATS", new_enough_on_path), "KILL");
         server.args(["-a", "127.0.0.1", "-p", &self.instance.port.number().to_string(), "-js", "-sd"]).arg(self.store());
         server.current_dir(self.dir.path());
+        if self.users {
+            server.arg("-c").arg(self.config());
+            for user in ["INTAKE", "TRIAGE", "ROUTING", "SCHEDULING", "NOTIFICATIONS", "INSIGHTS", "PROVISION"] {
+                server.env(format!("NATS_{user}"), PASSWORD);
+            }
+        }
         server
     }
 

@@ -30,6 +30,52 @@ async fn nats_is_a_bus() {
     conforms(&a, &b, "loss").await;
 }
 
+/// Each of the chart's users does what its service does, and not what another's does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_of_nats_may_do_what_its_service_does() {
+    let nats = Arc::new(tokio::task::spawn_blocking(Nats::start_with_users).await.unwrap());
+    let as_user = async |user: &str| Bus::connect(&nats.url_as(user), user).await.unwrap();
+    let (intake, triage, provision) = (as_user("intake").await, as_user("triage").await, as_user("provision").await);
+    let batch = || bytes::Bytes::from_static(b"batch");
+    let made = eventually("the stream is made", async || provision.provision().await.ok()).await;
+    assert!(made.starts_with("stream SAMTAL_LOG: 1 replica(s)"), "{made}");
+    let again = provision.provision().await.unwrap();
+    assert_eq!(made, again, "a second time changes nothing");
+    let mut heard = triage.subscribe_log("intake").await;
+    // The reader's consumer takes a moment, and only then is everything heard.
+    eventually("triage hears intake's log", async || {
+        intake.publish_log("intake", 0, &format!("{:?}", std::time::Instant::now()), batch()).await.ok()?;
+        tokio::time::timeout(Duration::from_millis(300), heard.next()).await.ok()?
+    })
+    .await;
+    assert_eq!(intake.last_log("intake", 0).await.unwrap().unwrap(), batch());
+    let refused = intake.publish_log("triage", 0, "forged", batch()).await.unwrap_err();
+    assert_eq!(refused.code, kernel::Code::Unavailable, "{refused:?}");
+    assert!(intake.last_log("triage", 0).await.unwrap().is_none(), "nothing of another's is stored");
+    // What a case's live text is to whoever has no business with it: silence.
+    let mut screen = intake.subscribe_live("samtal.live.case").await.unwrap();
+    let mut spy = triage.subscribe_live("samtal.live.case").await.unwrap();
+    eventually("intake's own live message comes", async || {
+        intake.publish_live("samtal.live.case", bytes::Bytes::from_static(b"text")).await;
+        match tokio::time::timeout(Duration::from_millis(300), screen.next()).await {
+            Ok(Some(Live::Message(message))) => Some(message),
+            _ => None,
+        }
+    })
+    .await;
+    while let Ok(Some(told)) = tokio::time::timeout(Duration::from_millis(300), spy.next()).await {
+        assert_eq!(told, Live::Gap, "triage hears no live text");
+    }
+    let wrong = Bus::connect(&nats.url_as("intake").replace("intake:", "nobody:"), "intake").await.unwrap();
+    assert_eq!(wrong.publish_log("intake", 0, "x", batch()).await.unwrap_err().code, kernel::Code::Unavailable);
+    assert!(!wrong.is_connected());
+    for (address, replicas) in [("nats://u:p@", 1), ("nats://host:port", 1), ("nats://127.0.0.1:1", 2)] {
+        let settings = bus::Settings { replicas, ..bus::Settings::from(address) };
+        let error = Bus::connect(settings, "intake").await.err().expect("it is no address");
+        assert!(error.code == kernel::Code::InvalidArgument && !error.message.contains("u:p"), "{address}: {error:?}");
+    }
+}
+
 /// The suite, once both connections are there: a live message that is sent before is rightly lost.
 async fn conforms(a: &Bus, b: &Bus, service: &'static str) {
     eventually("live messages pass both ways", async || {

@@ -88,6 +88,8 @@ pub struct Told {
 
 /// Writers that go on until they are told to stop.
 pub struct Load {
+    /// What its ids are made from: two of one name repeat each other's calls.
+    name: &'static str,
     repeat: Repeat,
     /// Messages after which a writer opens a case more.
     stride: usize,
@@ -98,7 +100,13 @@ pub struct Load {
 
 impl Load {
     pub fn new(repeat: Repeat) -> Load {
-        Load { repeat, stride: 10, stop: AtomicBool::new(false), done: AtomicI64::new(0) }
+        Load { name: "load", repeat, stride: 10, stop: AtomicBool::new(false), done: AtomicI64::new(0) }
+    }
+
+    /// One more on the same suite.
+    pub fn named(mut self, name: &'static str) -> Load {
+        self.name = name;
+        self
     }
 
     /// Mostly messages: many events at little cost.
@@ -137,7 +145,7 @@ impl Load {
     /// Opens a case and writes in it, opening another after every few messages.
     async fn write(&self, channel: Channel, writer: usize) -> Told {
         let anonymous = Person::new(channel.clone(), "");
-        let id = |n: usize| kernel::Id::derived(&[b"load", &writer.to_le_bytes(), &n.to_le_bytes()]).to_string();
+        let id = |n: usize| kernel::Id::derived(&[self.name.as_bytes(), &writer.to_le_bytes(), &n.to_le_bytes()]).to_string();
         let mine = open(self.repeat, &anonymous, &opening(id(0))).await;
         let case = mine.case.unwrap().case_id;
         let mut told = Told { case: case.clone(), ..Told::default() };

@@ -6,7 +6,7 @@ use ephemeral::Ephemeral;
 use log::guard;
 use proto::insights::GetReportRequest;
 use proto::intake::OpenCaseRequest;
-use proto::log::HeadsRequest;
+use proto::log::{HeadsRequest, ListCursorsRequest};
 use samtal_tests::ports::Port;
 use samtal_tests::servers::shared_postgres;
 use samtal_tests::suite::{Person, Stack, TestSuite, eventually, refused};
@@ -16,7 +16,7 @@ use suite::{client, operate};
 use tonic::Code;
 use tonic::transport::Channel;
 
-on_both_stacks!(p6_a_restored_database_is_not_taken_for_the_one_before);
+on_both_stacks!(p6_a_restored_database_is_not_taken_for_the_one_before, what_a_consumer_tells_is_whole);
 
 fn door() -> OpenCaseRequest {
     let (entry_point_id, contact_reason_id) = ("alfa-door".into(), "alfa-cold".into());
@@ -144,6 +144,36 @@ async fn p6_a_restored_database_is_not_taken_for_the_one_before(stack: Stack) {
     let rejoins: Vec<_> = rows.iter().filter(|row| row.text(1).unwrap() == "samtal.log.v1.EventLogService/Rejoin").collect();
     assert_eq!(rejoins.len(), 1);
     assert_eq!((rejoins[0].text(0).unwrap().as_str(), rejoins[0].text(2).unwrap()), ("operator", done.incarnation));
+}
+
+/// A consumer is ahead of what it has stored by events without effect. If it told a position without its incarnation, the source
+/// would take its log for one that went back in time, and refuse all writes.
+async fn what_a_consumer_tells_is_whole(stack: Stack) {
+    let suite = TestSuite::start(stack).await;
+    let incarnations: BTreeMap<String, String> = {
+        let mut all = BTreeMap::new();
+        for service in SERVICES {
+            let request = HeadsRequest { service: service.into(), ..HeadsRequest::default() };
+            let heads = suite.operator().log().heads(request).await.unwrap().into_inner().heads;
+            all.insert(service.to_owned(), heads[0].incarnation.clone());
+        }
+        all
+    };
+    let mut told = 0;
+    for _ in 0..10 {
+        open(&suite, 1).await;
+        for consumer in SERVICES {
+            let request = ListCursorsRequest { service: consumer.into() };
+            for cursor in suite.operator().log().list_cursors(request).await.unwrap().into_inner().cursors {
+                if cursor.position > 0 {
+                    assert_eq!(cursor.incarnation, incarnations[&cursor.source], "{cursor:?}");
+                    assert!(!cursor.event_id.is_empty(), "{cursor:?}");
+                    told += 1;
+                }
+            }
+        }
+    }
+    assert!(told > 20, "there are cursors to look at: {told}");
 }
 
 /// Some of the services in a process of their own, as far as they can tell.

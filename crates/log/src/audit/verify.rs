@@ -53,7 +53,7 @@ pub async fn verify(db: &Db) -> Result<Report> {
     }
     // Shards are numbered from 0, so that the ends tell whether there are rows of others.
     for table in ["audit_log", "audit_seal"] {
-        let ends = db.of(Whose::Log).row(format!("SELECT MIN(shard), MAX(shard) FROM {table}"), args![]).await?;
+        let ends = db.of(Whose::Log).rows(format!("SELECT MIN(shard), MAX(shard) FROM {table}"), args![]).await?.pop();
         for end in [0, 1] {
             let shard = ends.as_ref().map(|row| row.get::<Option<i64>>(end)).transpose()?.flatten().unwrap_or(0);
             let fault = format!("shard {shard}: {table} has rows of it, and there is no such shard");

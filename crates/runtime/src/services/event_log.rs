@@ -56,14 +56,11 @@ async fn cursors(node: &Node) -> Result<Vec<Cursor>> {
             halted: String::new(),
         };
         cursor.halted = node.log.progress().halted(&cursor.source, cursor.shard).unwrap_or_default();
-        // The consumer may be ahead of what it has stored, by events without effect.
-        if let Some(seen) = node.log.progress().cursors(&cursor.source) {
-            let ahead = seen.borrow().get(cursor.shard as usize).copied().unwrap_or(0);
-            if ahead > cursor.position {
-                cursor.position = ahead;
-                // The id that is stored is that of an earlier event.
-                cursor.event_id.clear();
-            }
+        // The consumer may be ahead of what it has stored, by events without effect, and then perhaps in another incarnation.
+        if let Some(seen) = node.log.progress().seen(&cursor.source, cursor.shard)
+            && seen.position > cursor.position
+        {
+            (cursor.incarnation, cursor.position, cursor.event_id) = (seen.incarnation, seen.position, seen.event_id);
         }
         cursors.push(cursor);
     }

@@ -1,7 +1,7 @@
 //! Aggregates over the counted cases.
 
 use kernel::{Result, Time};
-use store::{Args, Scoped, Val, args, values};
+use store::{Args, Row, Scoped, Val, args, values};
 
 use crate::domain::cells::{Band, Clinic};
 
@@ -101,8 +101,8 @@ pub async fn totals(db: &Scoped, filter: &Filter) -> Result<Totals> {
          CAST(COALESCE(SUM(CASE WHEN first_assigned_at IS NULL THEN 0 ELSE {WAIT} END), 0) AS DOUBLE PRECISION), \
          CAST(COALESCE(SUM(messages), 0) AS BIGINT) FROM fact_case WHERE {clause}"
     );
-    let Some(row) = db.row(sql, args.clone()).await? else { return Ok(Totals::default()) };
-    let one = async |sql: String| -> Result<i64> { db.row(sql, args.clone()).await?.map_or(Ok(0), |row| row.int(0)) };
+    let Some(row) = db.rows(sql, args.clone()).await?.into_iter().next() else { return Ok(Totals::default()) };
+    let one = async |sql: String| -> Result<i64> { first(&db.rows(sql, args.clone()).await?) };
     Ok(Totals {
         cases: row.int(0)?,
         served: row.int(1)?,
@@ -149,5 +149,10 @@ pub async fn wait_at(db: &Scoped, filter: &Filter, place: i64) -> Result<i64> {
         args.len() + 1
     );
     args.push(Val::from(place));
-    db.row(sql, args).await?.map_or(Ok(0), |row| row.int(0))
+    first(&db.rows(sql, args).await?)
+}
+
+/// The one number of a count; 0 if there is none.
+fn first(rows: &[Row]) -> Result<i64> {
+    rows.first().map_or(Ok(0), |row| row.int(0))
 }

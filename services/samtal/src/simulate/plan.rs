@@ -12,7 +12,7 @@ const AGES: [u64; 10] = [4, 5, 9, 11, 14, 24, 16, 10, 5, 2];
 /// Ratings 1 to 5 in a hundred; they average 4.4.
 const RATINGS: [u64; 5] = [2, 3, 9, 25, 61];
 /// Everything happens on a grid of this many seconds, so that what happens together is committed together.
-pub const GRID: u64 = 30;
+pub const GRID: u64 = 45;
 
 const OPENINGS: [&str; 8] = [
     "Hej, jag undrar över något och vet inte vart jag ska vända mig.",

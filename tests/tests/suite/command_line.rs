@@ -1,0 +1,61 @@
+//! Commands that call a running suite, as an operator types them.
+
+use proto::intake::OpenCaseRequest;
+use samtal_tests::ports::Port;
+use samtal_tests::process::Launch;
+use samtal_tests::suite::{Person, SOON, eventually};
+use suite::client;
+use tonic::Code;
+
+fn open(request_id: &str) -> OpenCaseRequest {
+    OpenCaseRequest {
+        request_id: request_id.into(),
+        entry_point_id: "demo-open".into(),
+        contact_reason_id: "cold".into(),
+        text: "hej".into(),
+        ..OpenCaseRequest::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_made_used_and_ended() {
+    let (folder, address) = (tempfile::tempdir().unwrap(), format!("127.0.0.1:{}", Port::free().number()));
+    let suite =
+        Launch::samtal("up").args(["up", "--demo", "--http", "127.0.0.1:0", "--grpc", &address, "--data"]).arg(folder.path()).start();
+    suite.wait_for_line("Samtal is ready", SOON);
+    let token = |args: &[&str]| {
+        let to = ["--address", &format!("http://{address}"), "--data"].map(str::to_owned);
+        let mut process = Launch::samtal("token").arg("token").args(args).args(to).arg(folder.path()).start();
+        let status = process.wait_exit(SOON);
+        (status.code(), process.lines())
+    };
+
+    let (code, lines) = token(&["issue", "integrator", "journal", "--organisation", "vardcentralerna", "--days", "2"]);
+    assert_eq!(code, Some(0), "{lines:#?}");
+    let id = lines.iter().find_map(|line| line.split_once("revoke`: ")?.1.split_once(';')).expect("the token's id is told").0.to_owned();
+    let issued: Vec<&String> = lines.iter().filter(|line| !line.contains(' ')).collect();
+    let [issued] = issued.as_slice() else { panic!("one token: {lines:#?}") };
+    assert_ne!(**issued, id, "what ends it does not open anything");
+
+    let channel = client::connect(&address).await.unwrap();
+    let journal = Person::new(channel, issued);
+    journal.cases().open_case(open("one")).await.expect("it opens doors of its organisation");
+    let (code, lines) = token(&["revoke", &id]);
+    assert_eq!((code, lines.last().map(String::as_str)), (Some(0), Some("Ended.")), "{lines:#?}");
+    eventually("it has ended", async || {
+        journal.cases().open_case(open("two")).await.err().filter(|status| status.code() == Code::Unauthenticated)
+    })
+    .await;
+
+    for wrong in [
+        &["issue", "integrator", "journal", "--organisation", "nowhere"][..],
+        &["issue", "worker", "nobody.atall", "--organisation", "vardcentralerna"],
+        &["issue", "integrator", "journal", "--organisation", "vardcentralerna", "--days", "400"],
+        &["issue", "king", "journal", "--organisation", "vardcentralerna"],
+        &["revoke", "not-an-id"],
+    ] {
+        let (code, lines) = token(wrong);
+        assert!(code.is_some_and(|code| code != 0), "{wrong:?} is refused: {lines:#?}");
+        assert!(!lines.is_empty() && !lines.iter().any(|line| line.contains("panicked")), "{wrong:?}: {lines:#?}");
+    }
+}
