@@ -78,7 +78,7 @@ class Binary(unittest.TestCase):
                                "SAMTAL_BUS": "nats://127.0.0.1:1", "SAMTAL_CACHE": "redis://127.0.0.1:1"}
                 if role == "gateway":
                     environment = {name: value for name, value in environment.items() if name not in ("SAMTAL_STORE", "SAMTAL_BUS")}
-                arguments = ["serve", role, *arguments, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+                arguments = ["serve", role, *arguments, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
                 running.append((role, stack.enter_context(Running(arguments, environment, self.folder))))
             for role, process in running:
                 process.says("gateway is ready" if role == "gateway" else "waiting for PostgreSQL")
@@ -110,7 +110,7 @@ class Binary(unittest.TestCase):
     def test_one_machine_runs_and_its_probes_and_test_answer(self):
         rendered = objects(SINGLE)
         settings = self.file(rendered)
-        here = ["--data", str(self.folder / "data"), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        here = ["--data", str(self.folder / "data"), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
         environment = {"SAMTAL_SECRET": SECRET, "SAMTAL_ATTACHMENTS": f"file:{self.folder}/attachments", "SAMTAL_JSON": "false"}
         [pod] = of_kind(rendered, "Pod")
         [single] = of_kind(rendered, "StatefulSet")

@@ -3,7 +3,7 @@ use super::*;
 #[tokio::test]
 async fn it_builds_while_its_neighbours_are_away() {
     let mut suite = Suite::new().await;
-    let mut platform = suite.app.node.platform.clone();
+    let mut platform = (*suite.app.node.platform).clone();
     let nowhere = |name: &str| (name.to_owned(), "http://127.0.0.1:9".to_owned());
     let addresses = BTreeMap::from([nowhere("intake"), nowhere("triage")]);
     platform.peers = Peers::new(&addresses, platform.secret.clone(), suite.clock.clone()).unwrap();
