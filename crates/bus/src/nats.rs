@@ -41,6 +41,8 @@ impl NatsBus {
     pub async fn connect(settings: &Settings, name: &str) -> Result<Self> {
         let reconnected = broadcast::Sender::new(16);
         let told = reconnected.clone();
+        // Said once for each time that it is away, not with every try.
+        let said = Arc::new(AtomicBool::new(false));
         let (servers, options) = settings.connection()?;
         let client = options
             .name(format!("samtal-{name}"))
@@ -48,19 +50,23 @@ impl NatsBus {
             .custom_inbox_prefix(format!("_INBOX_samtal-{name}"))
             .retry_on_initial_connect()
             .event_callback(move |event| {
-                let told = told.clone();
+                let (told, said) = (told.clone(), said.clone());
                 async move {
                     match event {
                         async_nats::Event::Connected => {
                             // Nobody may be listening, which is fine.
                             let _ = told.send(());
+                            said.store(false, Ordering::Relaxed);
                             tracing::info!("connected to NATS");
                         }
-                        async_nats::Event::ClientError(async_nats::ClientError::Other(error)) => {
-                            tracing::warn!(%error, "NATS refuses us; trying again");
+                        async_nats::Event::ClientError(error) if !said.swap(true, Ordering::Relaxed) => {
+                            tracing::warn!(%error, "waiting for NATS; trying again until it answers");
                         }
                         async_nats::Event::ServerError(error) => tracing::warn!(%error, "NATS refuses something"),
-                        async_nats::Event::Disconnected => tracing::warn!("NATS is gone; trying again until it is back"),
+                        async_nats::Event::Disconnected => {
+                            said.store(true, Ordering::Relaxed);
+                            tracing::warn!("NATS is gone; trying again until it is back");
+                        }
                         other => tracing::debug!(event = %other, "NATS"),
                     }
                 }

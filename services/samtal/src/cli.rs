@@ -303,7 +303,7 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
     let channel = client::connect(&grpc.to_string()).await?;
     let shown = if with_demo {
         let operator = client::with_token(channel.clone(), &client::operator_token(&secret, &clock))?;
-        Some(demo::load(&operator, channel).await?)
+        demo::load(&operator, channel).await?
     } else {
         None
     };

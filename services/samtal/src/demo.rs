@@ -3,11 +3,14 @@
 use kernel::{Error, Result};
 use proto::access::access_service_client::AccessServiceClient;
 use proto::access::{IssueTokenRequest, Principal, PrincipalKind};
+use proto::config::ExportRegionRequest;
+use proto::config::config_service_client::ConfigServiceClient;
 use proto::intake::OpenCaseRequest;
 use proto::intake::case_service_client::CaseServiceClient;
 
 use crate::apply;
 use crate::client::{self, Client};
+use crate::suite::SERVICES;
 
 /// The demo region's description, compiled in so that the binary needs no files.
 pub const DEMO: &str = include_str!("../../../docs/examples/demo.yaml");
@@ -16,6 +19,18 @@ pub const DEMO: &str = include_str!("../../../docs/examples/demo.yaml");
 pub const DOOR: &str = "demo-open";
 /// Life of the integrator's token in seconds.
 const LIFE: u32 = 366 * 86_400;
+
+/// What each service knows of the region.
+async fn regions(operator: &Client) -> Result<Vec<region::Region>> {
+    let mut regions = Vec::new();
+    for service in SERVICES {
+        let request = ExportRegionRequest { service: service.to_owned() };
+        let mut config = ConfigServiceClient::new(operator.clone()).max_decoding_message_size(runtime::MAX_RESPONSE);
+        let answer = config.export_region(request).await.map_err(|status| rpc::status::error(&status))?.into_inner();
+        regions.push(serde_json::from_str(&answer.region_json).map_err(|error| Error::internal(error.to_string()))?);
+    }
+    Ok(regions)
+}
 
 /// What to try.
 #[derive(Debug)]
@@ -26,10 +41,18 @@ pub struct Demo {
     pub reason: String,
 }
 
-/// Loads the demo region and one first case; again after a restart, it changes nothing.
-pub async fn load(operator: &Client, channel: tonic::transport::Channel) -> Result<Demo> {
+/// Loads the demo region and one first case. After a restart the region is what it was: somebody may have applied another. None: it has no
+/// demo any more.
+pub async fn load(operator: &Client, channel: tonic::transport::Channel) -> Result<Option<Demo>> {
     let document = region::parse("demo.yaml", DEMO).map_err(|findings| apply::refused(&findings))?;
-    apply::apply(operator, &document, false).await?;
+    match regions(operator).await? {
+        // A first start that was cut short has reached only some of the services.
+        regions if regions.iter().any(|region| region.organisations.is_empty()) => {
+            apply::apply(operator, &document, false).await?;
+        }
+        regions if regions.iter().any(|region| region.entry_point(DOOR).is_none()) => return Ok(None),
+        _ => {}
+    }
     let (organisation, entry_point) =
         document.region.entry_point(DOOR).ok_or_else(|| Error::internal(format!("the demo region has no entry point {DOOR}")))?;
     let reason = organisation.reasons_at(entry_point).first().map(|reason| reason.id.clone()).unwrap_or_default();
@@ -55,7 +78,7 @@ pub async fn load(operator: &Client, channel: tonic::transport::Channel) -> Resu
     };
     let opened = CaseServiceClient::new(integrator).open_case(request).await.map_err(failed)?.into_inner();
     let case = opened.case.ok_or_else(|| Error::internal("an opened case was not in the answer"))?;
-    Ok(Demo { integrator_token: token, case_id: case.case_id, reason })
+    Ok(Some(Demo { integrator_token: token, case_id: case.case_id, reason }))
 }
 
 /// Three lines that work as printed.

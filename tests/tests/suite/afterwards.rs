@@ -10,7 +10,11 @@ use samtal_tests::suite::{Person, Setup, Stack, TestSuite, Visitor, eventually, 
 use std::time::Duration;
 use tonic::Code;
 
-on_both_stacks!(a_visitor_who_is_away_is_told_that_an_answer_waits, what_is_over_is_erased_in_time,);
+on_both_stacks!(
+    a_visitor_who_is_away_is_told_that_an_answer_waits,
+    what_is_over_is_erased_in_time,
+    what_nobody_closes_lapses_unless_somebody_waits,
+);
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -120,6 +124,38 @@ async fn events(suite: &TestSuite, key: &str) -> Vec<Envelope> {
         all.extend(batch.events.into_iter().filter(|event| event.key == key));
     }
     all
+}
+
+async fn what_nobody_closes_lapses_unless_somebody_waits(stack: Stack) {
+    let suite = Setup::new(stack).manual().start().await;
+    let (anna, lea) = (suite.worker("alfa.anna").await, suite.leader("alfa.lea").await);
+    anna.present(true).await;
+    let request = || OpenCaseRequest {
+        entry_point_id: "alfa-door".into(),
+        contact_reason_id: "alfa-cold".into(),
+        text: "hej".into(),
+        mode: proto::intake::CaseMode::Asynchronous.into(),
+        ..OpenCaseRequest::default()
+    };
+    let (silent, asks) = (suite.visitor_with(request()).await, suite.visitor_with(request()).await);
+    for visitor in [&silent, &asks] {
+        anna.take(&visitor.case_id).await;
+        anna.post(&visitor.case_id, "a1", "hur mår du?").await.unwrap();
+    }
+    suite.advance(3 * DAY).await;
+    // The text is kept as long after the last word, and a question is not forgotten.
+    anna.post(&silent.case_id, "a2", "hör av dig om det är något").await.unwrap();
+    asks.me.post(&asks.case_id, "v1", "jag har en fråga till").await.unwrap();
+    suite.advance(7 * DAY - Duration::from_secs(1)).await;
+    let case = lea.case(&silent.case_id).await.unwrap();
+    assert!(case.state() != proto::intake::CaseState::Closed && !case.erased, "not a second too early: {case:?}");
+    suite.advance(DAY).await;
+    let case = lea.case(&silent.case_id).await.unwrap();
+    assert!(case.state() == proto::intake::CaseState::Closed && case.erased, "{case:?}");
+    assert!(lea.messages(&silent.case_id).await.unwrap().iter().all(|message| message.text.is_empty()));
+    suite.advance(60 * DAY).await;
+    let case = lea.case(&asks.case_id).await.unwrap();
+    assert!(case.state() != proto::intake::CaseState::Closed && !case.erased, "somebody waits for an answer: {case:?}");
 }
 
 async fn what_is_over_is_erased_in_time(stack: Stack) {

@@ -59,3 +59,36 @@ async fn a_token_is_made_used_and_ended() {
         assert!(!lines.is_empty() && !lines.iter().any(|line| line.contains("panicked")), "{wrong:?}: {lines:#?}");
     }
 }
+
+/// The demo is loaded once: whoever has changed its region finds it as they left it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_that_is_started_again_leaves_the_region_alone() {
+    let (folder, address) = (tempfile::tempdir().unwrap(), format!("127.0.0.1:{}", Port::free().number()));
+    let up = || {
+        let args = ["up", "--demo", "--http", "127.0.0.1:0", "--grpc", &address, "--data"];
+        let process = Launch::samtal("up").args(args).arg(folder.path()).start();
+        process.wait_for_line("Samtal is ready", SOON);
+        process
+    };
+    let file = folder.path().join("region.yaml");
+    let demo = include_str!("../../../docs/examples/demo.yaml");
+    std::fs::write(&file, demo.replace("Vårdcentralen Havet", "Vårdcentralen Viken")).unwrap();
+    let apply = |more: &[&str]| {
+        let args = ["apply", "--address", &format!("http://{address}"), "--data"].map(str::to_owned);
+        let mut process = Launch::samtal("apply").args(args).arg(folder.path()).arg("-f").arg(&file).args(more).start();
+        let status = process.wait_exit(SOON);
+        assert!(status.success(), "{:#?}", process.lines());
+        process.lines().join("\n")
+    };
+    let mut suite = up();
+    let said = apply(&["--dry-run"]);
+    assert!(said.contains("nothing was applied (--dry-run)") && said.contains("Vårdcentralen Viken"), "{said}");
+    assert!(apply(&[]).contains("changes applied to intake"));
+    assert!(apply(&[]).contains("Nothing to change."), "a second time changes nothing");
+    suite.kill9();
+    drop(suite);
+    let mut suite = up();
+    assert!(apply(&["--dry-run"]).contains("Nothing to change."), "the change is still there");
+    suite.terminate();
+    assert!(suite.wait_exit(SOON).success());
+}

@@ -19,6 +19,8 @@ on_both_stacks!(
     a_visitor_comes_back_with_the_phrase,
     a_screen_that_comes_and_goes_misses_nothing,
     a_visitor_is_there_as_long_as_one_tab_is_open,
+    a_screen_that_has_seen_more_than_there_is_begins_anew,
+    a_frame_that_is_too_large_ends_its_stream_with_the_reason,
 );
 
 async fn taken(suite: &TestSuite) -> (Visitor, Person) {
@@ -48,6 +50,54 @@ async fn seqs(stream: &mut Streaming<SubscribeResponse>, count: usize) -> Vec<i6
         }
     }
     seqs
+}
+
+/// After a restore from a backup, numbers are given again: a screen that went on after its last one would show none of what comes.
+async fn a_screen_that_has_seen_more_than_there_is_begins_anew(stack: Stack) {
+    let suite = TestSuite::start(stack).await;
+    let visitor = suite.visitor("alfa-door", "alfa-cold", "hej").await;
+    let mut ahead = screen(&visitor.me, &visitor.case_id, 5).await;
+    assert!(matches!(next(&mut ahead).await, Event::Resync(resync) if resync.after_seq == 0));
+    assert!(tokio::time::timeout(SOON, ahead.message()).await.expect("it ends").unwrap().is_none());
+    let mut anew = screen(&visitor.me, &visitor.case_id, 0).await;
+    visitor.me.post(&visitor.case_id, "v1", "en sak till").await.unwrap();
+    assert_eq!(seqs(&mut anew, 2).await, [1, 2]);
+}
+
+async fn a_frame_that_is_too_large_ends_its_stream_with_the_reason(stack: Stack) {
+    let suite = TestSuite::start(stack).await;
+    let visitor = suite.visitor("alfa-door", "alfa-cold", "hej").await;
+    let post = |client_id: &str, text: String| {
+        let case_id = visitor.case_id.clone();
+        let frame = Frame::Post(PostMessageRequest { case_id, client_id: client_id.into(), text, attachment_ids: Vec::new() });
+        ConverseRequest { correlation_id: 1, token: String::new(), frame: Some(frame) }
+    };
+    let (frames, requests) = tokio::sync::mpsc::channel(8);
+    let mut answers = visitor.me.conversations().converse(ReceiverStream::new(requests)).await.unwrap().into_inner();
+    for frame in [post("v1", "x".repeat(20_000)), post("v2", "bra".into()), post("v3", "x".repeat(70_000)), post("v4", "för sent".into())]
+    {
+        frames.send(frame).await.unwrap();
+    }
+    let (mut refused, mut posted) = (0, Vec::new());
+    let end = loop {
+        match tokio::time::timeout(SOON, answers.message()).await.expect("it says something") {
+            Ok(Some(answer)) => match answer.frame.unwrap() {
+                Answer::Error(error) => {
+                    assert_eq!((error.code, error.field.as_str()), (Code::InvalidArgument as i32, "text"), "{error:?}");
+                    refused += 1;
+                }
+                Answer::Posted(posting) => posted.push(posting.message.unwrap().client_id),
+                other => panic!("{other:?}"),
+            },
+            Ok(None) => panic!("it ends as if all were well"),
+            Err(status) => break status,
+        }
+    };
+    assert!(matches!(end.code(), Code::ResourceExhausted | Code::OutOfRange), "{end:?}");
+    assert_eq!(refused, 1, "one bad frame is answered by an error frame, and the stream goes on");
+    assert!(posted.iter().all(|id| id == "v2"), "{posted:?}");
+    let written = visitor.me.messages(&visitor.case_id).await.unwrap();
+    assert_eq!(written.iter().filter(|message| message.client_id == "v2").count(), 1, "what was taken before is worked off");
 }
 
 async fn both_screens_show_every_message_once(stack: Stack) {

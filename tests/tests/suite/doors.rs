@@ -120,8 +120,17 @@ async fn p19_red_flags_show_the_right_numbers_at_once(stack: Stack) {
 async fn p19_red_flags_at_a_closed_door_say_when_somebody_reads_them(stack: Stack) {
     let suite = Setup::new(stack).manual().start().await;
     suite.advance(8 * HOUR).await;
-    let left = suite.visitor_with(OpenCaseRequest { leave_message: true, ..open("alfa-office", "Jag vill bara dö") }).await;
+    let request_id = kernel::Id::new(MORNING).to_string();
+    let request = OpenCaseRequest { request_id, leave_message: true, ..open("alfa-office", "Jag vill bara dö") };
+    let left = suite.visitor_with(request.clone()).await;
     let notice = left.opened.safety.clone().expect("a notice");
+    let repeated = suite.anonymous().cases().open_case(request).await.unwrap().into_inner();
+    assert_eq!(
+        (&repeated.safety, &repeated.next_opening_at),
+        (&left.opened.safety, &left.opened.next_opening_at),
+        "asked again, said again"
+    );
+    assert_eq!(repeated.case, left.opened.case);
     assert!(!notice.person_alerted && numbers(&notice).contains(&"112"), "{notice:?}");
     assert_eq!(time(notice.read_by_person_at.as_ref()), OPENING);
     let again = left.me.post(&left.case_id, "v1", "jag orkar inte leva längre").await.unwrap().safety.expect("a notice");

@@ -60,6 +60,8 @@
             over = true;
             clearTimeout(this.silence);
             source.close();
+            // What is shown is not there any more: the service went back to a backup.
+            if (one.data === "anew") return location.reload();
             if (!FOR_GOOD.includes(one.data)) this.again();
           }
           this.tell(event, one.data);

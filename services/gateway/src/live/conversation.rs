@@ -31,16 +31,17 @@ pub async fn open(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let worth = redeem(&gateway, &opening.ticket, &visit.path).await?;
-    let request = SubscribeRequest { case_id: case.to_string(), after_seq: opening.after(&headers) };
+    let after = opening.after(&headers);
+    let request = SubscribeRequest { case_id: case.to_string(), after_seq: after };
     let calls = gateway.services().with(&worth.token, None);
     let events = calls.conversations().subscribe(request).await?.into_inner();
     let page = Page::new(&gateway, Visit { language: worth.language(), ..visit });
     let audience = worth.audience;
-    Ok(respond(&gateway, "conversation", frames(events, move |event| frame(&page, audience, event))))
+    Ok(respond(&gateway, "conversation", frames(events, move |event| frame(&page, audience, after, event))))
 }
 
-/// What an event looks like, and whether others follow.
-fn frame(page: &Page, audience: Audience, event: SubscribeResponse) -> (Option<Frame>, bool) {
+/// What an event looks like to who has seen everything up to `after`, and whether others follow.
+fn frame(page: &Page, audience: Audience, after: i64, event: SubscribeResponse) -> (Option<Frame>, bool) {
     let frame = match event.event {
         Some(Event::Message(message)) => {
             let mine = is_mine(audience, message.sender_kind());
@@ -57,6 +58,8 @@ fn frame(page: &Page, audience: Audience, event: SubscribeResponse) -> (Option<F
             Some(Frame::new("case", state.as_str_name().trim_start_matches("CASE_STATE_").to_ascii_lowercase()))
         }
         Some(Event::CaughtUp(caught_up)) => Some(Frame::new("caught-up", caught_up.last_seq.to_string())),
+        // What the page shows is not there any more: it is loaded anew.
+        Some(Event::Resync(resync)) if resync.after_seq < after => return (Some(Frame::new("end", "anew")), false),
         Some(Event::Resync(_)) => return (Some(Frame::new("end", "again")), false),
         None => None,
     };

@@ -15,6 +15,7 @@ use proto::intake::{ConverseRequest, ConverseResponse, FrameDone, FrameError, St
 use rpc::{Caller, status};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio_util::task::TaskTracker;
 use tonic::{Status, Streaming};
 
 use super::conversations::{self, Out};
@@ -41,12 +42,14 @@ struct Stream {
     sender: Sender,
     conversations: HashMap<String, mpsc::Sender<(u64, Caller, Frame)>>,
     subscriptions: HashMap<u64, AbortHandle>,
+    /// Frames that are being worked off.
+    work: TaskTracker,
 }
 
 pub fn open(app: App, caller: Caller, frames: Streaming<ConverseRequest>) -> Out<ConverseResponse> {
     let (sender, receiver) = mpsc::channel(ROOM);
     let tasks = app.node.platform.tasks.clone();
-    let stream = Stream { app, caller, sender, conversations: HashMap::new(), subscriptions: HashMap::new() };
+    let stream = Stream { app, caller, sender, conversations: HashMap::new(), subscriptions: HashMap::new(), work: TaskTracker::new() };
     tasks.spawn(stream.run(frames));
     Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver))
 }
@@ -69,7 +72,9 @@ impl Stream {
                 }
                 frame = frames.next() => match frame {
                     Some(Ok(frame)) => self.take(frame).await,
-                    _ => break,
+                    // Too large, or no frame at all: what comes behind it cannot be told apart any more, and the client shall know why.
+                    Some(Err(status)) => return self.end(status).await,
+                    None => break,
                 },
                 () = &mut life => {
                     if ending {
@@ -90,6 +95,18 @@ impl Stream {
         for subscription in self.subscriptions.values() {
             subscription.abort();
         }
+    }
+
+    /// Ends the stream with a reason, behind the answers to what was taken before.
+    async fn end(mut self, status: Status) {
+        for subscription in self.subscriptions.values() {
+            subscription.abort();
+        }
+        self.conversations.clear();
+        self.work.close();
+        // Whoever does not read its answers need not hear the reason either.
+        let _ = tokio::time::timeout(GRACE, self.work.wait()).await;
+        let _ = self.sender.send(Err(status)).await;
     }
 
     async fn take(&mut self, request: ConverseRequest) {
@@ -161,7 +178,7 @@ impl Stream {
         }
         let line = self.conversations.entry(case).or_insert_with(|| {
             let (line, waiting) = mpsc::channel(CONVERSATION_ROOM);
-            self.app.node.platform.tasks.spawn(work(self.app.clone(), waiting, self.sender.clone()));
+            self.app.node.platform.tasks.spawn(self.work.track_future(work(self.app.clone(), waiting, self.sender.clone())));
             line
         });
         line.try_send((id, caller, frame)).map_err(|_| full())

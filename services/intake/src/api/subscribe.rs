@@ -51,6 +51,8 @@ pub struct Reader {
     live: LiveStream,
     seat: Seat,
     screen: Screen,
+    /// The reader has seen more than there is: the log went back in time to a backup.
+    ahead: bool,
 }
 
 /// Why a reader stops.
@@ -78,7 +80,9 @@ impl Reader {
         if caller.role() == Role::Visitor && case.answer_waits {
             app.visitor_returned(caller, id).await?;
         }
-        Ok(Self { app: app.clone(), caller: caller.clone(), case: id, last: request.after_seq, live, seat, screen })
+        let ahead = request.after_seq > case.last_seq;
+        let last = if ahead { 0 } else { request.after_seq };
+        Ok(Self { app: app.clone(), caller: caller.clone(), case: id, last, live, seat, screen, ahead })
     }
 
     /// Delivers until the reader goes, the token ends, or the service stops.
@@ -105,6 +109,9 @@ impl Reader {
     }
 
     async fn deliver(&mut self, sender: &Sender) -> End {
+        if self.ahead {
+            return End::Resync;
+        }
         if let Err(end) = self.catch_up(sender).await {
             return end;
         }

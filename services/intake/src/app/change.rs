@@ -57,7 +57,7 @@ impl App {
                             closed(unit, &app, &mut case, worker, &by).await?;
                         }
                         Command::Reopen { .. } => {
-                            retention::reopened(unit, &mut case).await?;
+                            retention::reopened(unit, &app, &mut case).await?;
                             // What follows is not in the journal yet.
                             case.documented_at = None;
                             case.documented_by.clear();

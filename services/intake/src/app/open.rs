@@ -15,7 +15,7 @@ use crate::app::doors::Door;
 use crate::app::lines::{self, Line};
 use crate::app::openings::Opening;
 use crate::app::post::MAX_TEXT;
-use crate::app::{App, doors, live, practice, safety, ticket, tokens};
+use crate::app::{App, doors, live, practice, retention, safety, ticket, tokens};
 use crate::domain::case::Life;
 use crate::domain::people;
 use crate::domain::terms::{self, Mode, State};
@@ -158,7 +158,12 @@ impl App {
             let found = safety::screen(&wanted.request.text);
             let language = Language::from_code(&earlier.language).unwrap_or(Language::English);
             let receipt = Receipt::default();
-            let answer = self.opened(&caller, &door, earlier, (language, &found, None), &receipt).await?;
+            // When somebody reads a message that was left is as true the second time as the first.
+            let opens_at = match door.opening(self, self.node.now()).await {
+                Ok(Opening::Closed { opens_at }) if wanted.request.leave_message && caller.role() == Role::Anonymous => Some(opens_at),
+                _ => None,
+            };
+            let answer = self.opened(&caller, &door, earlier, (language, &found, opens_at), &receipt).await?;
             return Ok((answer, receipt));
         }
         let language = fit(&wanted, &door, &caller)?;
@@ -347,6 +352,7 @@ pub(super) async fn write(
     cases::insert(unit, case, anonymous.then(|| tokens::phrase(secret, case.id).1))
         .await
         .map_err(|error| if store::is_unique(&error, "case") { ticket::used() } else { error })?;
+    retention::opened(unit, app, case).await?;
     let scope = case.scope();
     let age = people::age(case.person.birth_year, unit.now);
     let event = CaseOpened {

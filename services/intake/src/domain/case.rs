@@ -46,6 +46,8 @@ pub enum Command {
         by: By,
         outcome: Outcome,
     },
+    /// Nobody has written for as long as texts are kept, and nobody waits for an answer.
+    Lapse,
     /// None: at any time; a visitor's until then.
     Reopen {
         until: Option<Time>,
@@ -102,6 +104,13 @@ pub fn decide(life: &Life, command: &Command, now: Time) -> Result<Life, Error> 
             next.closed_at = Some(now);
             next.due_at = None;
             next.outcome = Some(if *by == By::Visitor { Outcome::Abandoned } else { *outcome });
+        }
+        Command::Lapse => {
+            if !closed && matches!(life.state, State::Active | State::WaitingForVisitor) {
+                next.state = State::Closed;
+                next.closed_at = Some(now);
+                next.due_at = None;
+            }
         }
         Command::Reopen { until } => {
             if !closed {
@@ -207,6 +216,7 @@ mod tests {
             Just(Command::Close { by: By::Worker, outcome: Outcome::Advice }),
             Just(Command::Close { by: By::Visitor, outcome: Outcome::Advice }),
             proptest::option::of(0_i64..40).prop_map(|until| Command::Reopen { until: until.map(Time::from_secs) }),
+            Just(Command::Lapse),
             (1..=5).prop_map(Command::Rate),
             Just(Command::Queued),
             Just(Command::Offered),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kernel::{Error, Id, Result};
+use kernel::{Error, Id, Result, Time};
 use log::Unit;
 use proto::intake::{Attachment, Message, Note, SystemLine};
 use store::{Row, Scoped, args};
@@ -136,6 +136,13 @@ pub async fn counts(db: &Scoped, case: Id) -> Result<(u32, u32)> {
         }
     }
     Ok((visitor, worker))
+}
+
+/// When somebody last wrote, and who; None if nobody has.
+pub async fn last_word(unit: &mut Unit<'_>, case: Id) -> Result<Option<(Time, terms::Sender)>> {
+    let sql = "SELECT created_at, sender_kind FROM message WHERE case_id = $1 AND code = 0 ORDER BY seq DESC LIMIT 1";
+    let row = unit.tx.row(sql, args![case]).await?;
+    row.map(|row| Ok((row.time(0)?, terms::Sender::from_wire(row.int(1)? as i32).unwrap_or(terms::Sender::Visitor)))).transpose()
 }
 
 /// The message that this sender sent under this client id.

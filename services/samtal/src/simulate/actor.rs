@@ -55,7 +55,8 @@ pub struct Actors {
     nurses: HashMap<String, String>,
     integrator: String,
     pub ledger: Arc<Ledger>,
-    seed: u64,
+    /// What the calls' ids are made from.
+    run: String,
 }
 
 /// A case under way.
@@ -78,7 +79,7 @@ pub enum Step<T> {
 
 impl Actors {
     /// Gets a token for each worker of `organisation` and for an integrator.
-    pub async fn new(addresses: &Addresses, operator: &str, organisation: &Organisation, seed: u64) -> Result<Self> {
+    pub async fn new(addresses: &Addresses, operator: &str, organisation: &Organisation, run: String) -> Result<Self> {
         let mut channels = BTreeMap::new();
         for service in SERVICES {
             let mut few = Vec::new();
@@ -110,7 +111,7 @@ impl Actors {
             .filter(|worker| worker.profession == kernel::Profession::Nurse && worker.role == region::Role::Worker)
             .flat_map(|worker| worker.clinics.iter().map(|clinic| (clinic.clone(), worker.id.clone())))
             .collect();
-        Ok(Self { channels, workers, nurses, integrator, ledger: Arc::default(), seed })
+        Ok(Self { channels, workers, nurses, integrator, ledger: Arc::default(), run })
     }
 
     /// Who answers a clinic's telephone.
@@ -142,7 +143,7 @@ impl Actors {
     }
 
     fn id(&self, case: usize, what: &str) -> String {
-        kernel::Id::derived(&[b"simulate", &self.seed.to_le_bytes(), &case.to_le_bytes(), what.as_bytes()]).to_string()
+        kernel::Id::derived(&[b"simulate", self.run.as_bytes(), &case.to_le_bytes(), what.as_bytes()]).to_string()
     }
 
     /// Calls until there is an answer that a repetition would not change.
@@ -264,7 +265,7 @@ impl Actors {
 
     pub async fn accept(&self, number: usize, worker: &str, offer_id: &str) -> Result<Step<()>> {
         let client = self.worker("routing", worker, number)?;
-        let request = AcceptOfferRequest { request_id: String::new(), offer_id: offer_id.to_owned() };
+        let request = AcceptOfferRequest { request_id: self.id(number, &format!("accept {offer_id}")), offer_id: offer_id.to_owned() };
         let done = self.call(|| {
             let mut routing = RoutingServiceClient::new(client.clone());
             let request = request.clone();
@@ -281,7 +282,7 @@ impl Actors {
 
     pub async fn decline(&self, number: usize, worker: &str, offer_id: &str) -> Result<Step<()>> {
         let client = self.worker("routing", worker, number)?;
-        let request = DeclineOfferRequest { request_id: String::new(), offer_id: offer_id.to_owned() };
+        let request = DeclineOfferRequest { request_id: self.id(number, &format!("decline {offer_id}")), offer_id: offer_id.to_owned() };
         let done = self.call(|| {
             let mut routing = RoutingServiceClient::new(client.clone());
             let request = request.clone();
