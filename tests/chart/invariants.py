@@ -6,12 +6,12 @@ import re
 
 import kubernetes_validate.utils
 
-from support import LOGS, PROCESS_GRACE, ROLES, SLOWEST_CALL, matches, of_kind, pods, settings_of, unknown_settings, unknown_variables
+from support import LOGS, PROCESS_GRACE, ROLES, SLOWEST_CALL, matches, of_kind, pods, settings_map, settings_of, unknown_settings, unknown_variables
 
-# Kubernetes' own kinds are checked against its schema; these are others' definitions. Whatever is not here is not to be rendered: neither a Job
-# for a command that does not exist, nor monitors of metrics that nobody exports.
+# Kubernetes' own kinds are checked against its schema; these are others' definitions. Whatever is not here is not to be rendered: no Job
+# for a command that does not exist.
 OTHERS = {"Cluster": "postgresql.cnpg.io/v1", "ScaledObject": "keda.sh/v1alpha1", "HTTPRoute": "gateway.networking.k8s.io/v1",
-          "GRPCRoute": "gateway.networking.k8s.io/v1"}
+          "GRPCRoute": "gateway.networking.k8s.io/v1", "PodMonitor": "monitoring.coreos.com/v1", "PrometheusRule": "monitoring.coreos.com/v1"}
 KINDS = {"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "PersistentVolumeClaim", "Pod", "PodDisruptionBudget",
          "Service", "ServiceAccount", "StatefulSet"}
 # The oldest that the chart allows, and a newer one.
@@ -154,12 +154,18 @@ def everything_is_found(rendered):
             yield f"{one['kind']} leads to {backend}"
         if not one["spec"]["hostnames"][0]:
             yield f"{one['kind']} without a host name"
+    for one in of_kind(rendered, "PodMonitor"):
+        [endpoint] = one["spec"]["podMetricsEndpoints"]
+        for name, metadata, spec in running:
+            ports = [port["name"] for port in spec["containers"][0].get("ports", [])]
+            if ports and (endpoint["port"] not in ports or not matches(one["spec"]["selector"], metadata["labels"])):
+                yield f"{name} is not monitored"
     claims = {one["metadata"]["name"] for one in of_kind(rendered, "PersistentVolumeClaim")} | {"given"}
     for name, _, spec in running:
         for volume in spec["volumes"]:
             if volume.get("persistentVolumeClaim", {}).get("claimName", "given") not in claims:
                 yield f"{name}: no claim {volume}"
-            if "configMap" in volume and volume["name"] == "settings" and volume["configMap"]["name"] != of_kind(rendered, "ConfigMap")[0]["metadata"]["name"]:
+            if "configMap" in volume and volume["name"] == "settings" and volume["configMap"]["name"] != settings_map(rendered)["metadata"]["name"]:
                 yield f"{name}: no settings {volume}"
         named = {volume["name"] for volume in spec["volumes"]}
         for one in spec["containers"]:

@@ -143,8 +143,13 @@ def pods(rendered):
             yield name, template["metadata"], template["spec"]
 
 
+def settings_map(rendered):
+    [one] = [one for one in of_kind(rendered, "ConfigMap") if "samtal.toml" in one["data"]]
+    return one
+
+
 def settings_of(rendered):
-    [one] = of_kind(rendered, "ConfigMap")
+    one = settings_map(rendered)
     return tomllib.loads(one["data"]["samtal.toml"])
 
 

@@ -14,7 +14,7 @@ import urllib.request
 
 import yaml
 
-from support import EXAMPLES, LOGS, ROLES, ROOT, SINGLE, objects, of_kind, tool
+from support import EXAMPLES, LOGS, ROLES, ROOT, SINGLE, objects, of_kind, settings_map, tool
 from test_compose import OURS
 from test_rendered import EVERYTHING
 
@@ -62,7 +62,7 @@ class Binary(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def file(self, rendered, name="samtal"):
-        [one] = of_kind(rendered, "ConfigMap")
+        one = settings_map(rendered)
         path = self.folder / f"{name}.toml"
         path.write_text(one["data"]["samtal.toml"])
         return str(path)

@@ -1,14 +1,17 @@
 """What is rendered: every example, every switch, and all of it at once."""
 
+import json
+import re
 import unittest
 
 import helm_python as helm
 import yaml
 
 from invariants import wrong
-from support import CHART, EXAMPLES, LOGS, REGION, ROLES, SINGLE, files, merged, objects, of_kind, pods
+from support import CHART, EXAMPLES, LOGS, REGION, ROLES, SINGLE, files, merged, objects, of_kind, pods, source
 from test_values import GRPC, INGRESS, KEDA, PARENTS, switched
 
+PROMETHEUS = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
 WAYS_IN = merged(GRPC, INGRESS, {
     "ingress": {"grpc": {"enabled": True, "domain": "api.example.org"}},
     "gatewayApi": {"pages": {"enabled": True, "parentRefs": PARENTS}, "grpc": {"enabled": True, "domain": "g.example.org", "parentRefs": PARENTS}},
@@ -16,6 +19,8 @@ WAYS_IN = merged(GRPC, INGRESS, {
 EVERYTHING = merged(REGION, WAYS_IN, {
     "store": {"existingSecret": "", "cluster": {"enabled": True, "spec": {"backup": {"volumeSnapshot": {"className": "csi"}}}}},
     "smtp": {"existingSecret": "samtal-smtp"}, "caBundle": {"configMap": "ca"}, "proxy": {"https": "http://p:3128"},
+    "monitoring": {"enabled": True, **{part: {"enabled": True} for part in ("podMonitor", "rules", "dashboards")}},
+    "networkPolicy": {"metricsFrom": PROMETHEUS},
     "settings": {"otlp": "http://c:4317"}, "image": {"pullSecrets": ["registry"]}, "labels": {"team": "care"},
     "defaults": {"autoscaling": {"kind": "hpa"}}, "services": {"gateway": {"autoscaling": {"kind": "keda", "triggers": KEDA}}},
 })
@@ -119,6 +124,28 @@ class Rendered(unittest.TestCase):
         [pod] = of_kind(objects(REGION), "Pod")
         self.assertEqual(pod["metadata"]["annotations"]["helm.sh/hook"], "test")
         self.assertEqual([one["args"][:3] for one in pod["spec"]["containers"]], [["dead-letters", "list", log] for log in LOGS])
+
+    def test_each_alert_leads_to_a_runbook_and_each_runbook_to_an_alert(self):
+        values = merged(REGION, {"monitoring": {"rules": {"enabled": True, "runbooks": "https://wiki.example.org/alerts"}}})
+        [rule] = of_kind(objects(values), "PrometheusRule")
+        alerts = [one for group in rule["spec"]["groups"] for one in group["rules"]]
+        sections = re.findall(r"(?m)^## (\w+)$", source("docs/operations/alerts.md"))
+        self.assertEqual([one["alert"] for one in alerts], sections)
+        for one in alerts:
+            self.assertEqual(one["annotations"]["runbook_url"], f"https://wiki.example.org/alerts#{one['alert'].lower()}")
+            self.assertIn(one["labels"]["severity"], ("critical", "warning"))
+            self.assertTrue(one["annotations"]["summary"].endswith("."))
+
+    def test_dashboards_are_what_grafana_reads(self):
+        [boards] = [one for one in of_kind(objects(merged(REGION, {"monitoring": {"dashboards": {"enabled": True}}})), "ConfigMap") if "samtal.toml" not in one["data"]]
+        self.assertEqual(sorted(boards["data"]), ["samtal-care.json", "samtal-operation.json"])
+        for text in boards["data"].values():
+            board = json.loads(text)
+            ids = [panel["id"] for panel in board["panels"]]
+            self.assertEqual(len(ids), len(set(ids)))
+            for panel in board["panels"]:
+                self.assertTrue(panel["title"] and panel["description"] and all(target["expr"] for target in panel["targets"]))
+                self.assertLessEqual(panel["gridPos"]["x"] + panel["gridPos"]["w"], 24)
 
     def test_integrators_reach_each_service_by_name(self):
         for kind in ("Ingress", "GRPCRoute"):

@@ -17,6 +17,9 @@ NATS_USERS = {"bus": {"url": "", "existingSecret": "samtal-nats"}}
 KEDA = [{"type": "cpu", "metricType": "Utilization", "metadata": {"value": "60"}}]
 PEERS = [{"ipBlock": {"cidr": "10.0.0.0/8"}}]
 
+METRICS_FROM = {"networkPolicy": {"metricsFrom": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]}}
+MONITORED = merged(METRICS_FROM, {"monitoring": {"enabled": True}})
+
 # Each value's other setting, and what must be set beside it. A value that is not here fails the tests below.
 OTHER = {
     "mode": ("single", {"bus": {"url": ""}, "cache": {"url": ""}}),
@@ -57,6 +60,15 @@ OTHER = {
     "settings.shards": (64, {}),
     "settings.listen": ("[::]", {}),
     "settings.extra": ({"json": False}, {}),
+    "monitoring.enabled": (True, METRICS_FROM),
+    "monitoring.podMonitor.enabled": (True, MONITORED),
+    "monitoring.podMonitor.interval": ("15s", merged(MONITORED, {"monitoring": {"podMonitor": {"enabled": True}}})),
+    "monitoring.podMonitor.labels": ({"release": "p"}, merged(MONITORED, {"monitoring": {"podMonitor": {"enabled": True}}})),
+    "monitoring.rules.enabled": (True, {}),
+    "monitoring.rules.labels": ({"release": "p"}, {"monitoring": {"rules": {"enabled": True}}}),
+    "monitoring.rules.runbooks": ("https://wiki.example.org/alerts", {"monitoring": {"rules": {"enabled": True}}}),
+    "monitoring.dashboards.enabled": (True, {}),
+    "monitoring.dashboards.labels.grafana_dashboard": ("yes", {"monitoring": {"dashboards": {"enabled": True}}}),
     "extraEnv": ([{"name": "SAMTAL_LOG", "value": "warn"}], {}),
     "proxy.https": ("http://proxy.example.org:3128", {}),
     "proxy.noProxy": (".example.org", {"proxy": {"https": "http://proxy.example.org:3128"}}),
@@ -99,6 +111,7 @@ OTHER = {
     "networkPolicy.enabled": (False, {}),
     "networkPolicy.pagesFrom": (PEERS, {}),
     "networkPolicy.grpcFrom": (PEERS, {}),
+    "networkPolicy.metricsFrom": (PEERS, MONITORED),
     "networkPolicy.extraEgress": ([{"ports": [{"port": 443, "protocol": "TCP"}]}], {}),
     **{f"networkPolicy.{name}.to": (PEERS, {"settings": {"otlp": "http://c:4317"}, "smtp": {"url": "smtp://m:25"}})
        for name in ("store", "bus", "cache", "smtp", "otlp")},
@@ -148,6 +161,8 @@ REFUSED = {
     "a demo by environment": (merged(REGION, {"extraEnv": [{"name": "SAMTAL_DEMO", "value": "true"}]}), "SAMTAL_DEMO"),
     "gRPC without a domain": (merged(REGION, GRPC, at("ingress.grpc.enabled", True)), "domain"),
     "gRPC open to nobody": (merged(REGION, {"ingress": {"grpc": {"enabled": True, "domain": "a.b"}}}), "grpcFrom"),
+    "metrics for everybody": (merged(REGION, at("monitoring.enabled", True)), "metricsFrom"),
+    "a monitor of nothing": (merged(REGION, at("monitoring.podMonitor.enabled", True)), "monitoring.enabled"),
     "a route of no Gateway": (merged(REGION, at("gatewayApi.pages.enabled", True)), "parentRefs"),
     "a gRPC route of no Gateway": (merged(REGION, GRPC, {"gatewayApi": {"grpc": {"enabled": True, "domain": "a.b"}}}), "parentRefs"),
     "a gRPC route without a domain": (merged(REGION, GRPC, {"gatewayApi": {"grpc": {"enabled": True, "parentRefs": PARENTS}}}), "domain"),

@@ -10,7 +10,7 @@
   {{- if contains "@" $server.url }}{{ fail (printf "%s.url holds a user or a password, which everybody who sees the release could read: put the address into a Secret and name it in %s.existingSecret" $name $name) }}{{ end }}
 {{- end }}
 {{- if and $v.store.existingSecret $v.store.cluster.enabled }}{{ fail "store: give either existingSecret or cluster" }}{{ end }}
-{{- range $key := list "data" "store" "bus" "cache" "secret" "smtp" "grpc" "http" "demo" "failpoint" "peers" "attachments" }}
+{{- range $key := list "data" "store" "bus" "cache" "secret" "smtp" "grpc" "http" "metrics" "demo" "failpoint" "peers" "attachments" }}
   {{- if hasKey $v.settings.extra $key }}{{ fail (printf "settings.extra.%s: this setting has a value of its own, or is no setting for a cluster" $key) }}{{ end }}
 {{- end }}
 {{- range $v.extraEnv }}
@@ -21,6 +21,8 @@
   {{- if and $route.enabled (not $route.parentRefs) }}{{ fail (printf "gatewayApi.%s.parentRefs is required: the Gateways that the route belongs to" $kind) }}{{ end }}
 {{- end }}
 {{- if and $v.gatewayApi.grpc.enabled (not $v.gatewayApi.grpc.domain) }}{{ fail "gatewayApi.grpc.domain is required: services answer at SERVICE.domain" }}{{ end }}
+{{- if and $v.monitoring.podMonitor.enabled (not $v.monitoring.enabled) }}{{ fail "monitoring.enabled is required with monitoring.podMonitor: there would be nothing to fetch" }}{{ end }}
+{{- if and $v.monitoring.enabled $v.networkPolicy.enabled (not $v.networkPolicy.metricsFrom) }}{{ fail "networkPolicy.metricsFrom is required with monitoring.enabled: Prometheus' pods" }}{{ end }}
 {{- if and $v.networkPolicy.enabled (or $v.ingress.grpc.enabled $v.gatewayApi.grpc.enabled) (not $v.networkPolicy.grpcFrom) }}{{ fail "networkPolicy.grpcFrom is required with a way in for gRPC: the pods of the Ingress controller or Gateway" }}{{ end }}
 {{- if eq $v.mode "region" }}
   {{- if not (or $v.store.existingSecret $v.store.cluster.enabled) }}{{ fail "store.existingSecret (or store.cluster) is required in mode region" }}{{ end }}

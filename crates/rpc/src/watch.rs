@@ -108,6 +108,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_stranger_calls_is_no_label() {
+        let watch = Watch(Arc::new(HashMap::from([("samtal.a.v1.A/Do", false)])));
+        assert_eq!(watch.arrived("/samtal.a.v1.A/Do").rpc, "samtal.a.v1.A/Do");
+        for path in ["/", "", "/samtal.a.v1.A/Undo", "/grpc.health.v1.Health/Check", "/a secret"] {
+            assert_eq!(watch.arrived(path).rpc, OTHER, "{path}");
+        }
+    }
+
+    #[test]
     fn the_streams_of_the_contracts_are_known_and_codes_are_read() {
         let streams = streaming();
         assert!(streams.contains("samtal.intake.v1.ConversationService/Converse"), "{streams:?}");

@@ -44,6 +44,7 @@ mod kill;
 mod lanes;
 mod listeners;
 mod load;
+mod metrics;
 mod pages;
 mod panics;
 mod readers;

@@ -12,7 +12,7 @@ use runtime::Node;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{deliver, mail, sms};
-use crate::domain::delivery::Outcome;
+use crate::domain::delivery::{Outcome, State};
 use crate::domain::texts;
 use crate::store::contacts::Address;
 use crate::store::notifications::Channel;
@@ -104,6 +104,11 @@ impl Outbox {
 
 /// Starts the sender of this process.
 pub fn start(node: &Node) -> Result<Outbox> {
+    for state in State::ALL.into_iter().filter(|state| state.is_end()) {
+        for channel in [Channel::Email, Channel::Sms] {
+            telemetry::metrics::expect_deliveries(channel.code(), state.code());
+        }
+    }
     let set = |url: &str| (!url.is_empty()).then(|| url.to_owned());
     let ways = Ways {
         mail: set(&node.platform.smtp).map(|url| transport(&url)).transpose()?,
