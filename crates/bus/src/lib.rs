@@ -30,6 +30,20 @@ pub enum Live {
     Gap,
 }
 
+/// A NATS server as this user sees it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `2.12.1`.
+    pub version: String,
+    /// Addresses of servers of its cluster, itself among them; 1 without a cluster.
+    pub servers: usize,
+    pub encrypted: bool,
+    /// It asks who we are.
+    pub asks_who: bool,
+    /// Copies of the stream; None if there is no stream yet.
+    pub replicas: Option<usize>,
+}
+
 /// A bus: inside this process, or NATS. Cheap to clone.
 #[derive(Clone)]
 pub enum Bus {
@@ -58,6 +72,14 @@ impl Bus {
         match self {
             Self::Local(_) => Ok("the bus is inside the process: nothing to make".to_owned()),
             Self::Nats(bus) => bus.provision().await,
+        }
+    }
+
+    /// What NATS is like, for `samtal check`; None inside the process.
+    pub async fn server(&self) -> Result<Option<Server>> {
+        match self {
+            Self::Local(_) => Ok(None),
+            Self::Nats(bus) => bus.server().await.map(Some),
         }
     }
 

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use kernel::{Error, Result};
 use tokio::sync::{Mutex, broadcast, mpsc};
 
-use crate::{Live, LiveStream, LogStream, Settings};
+use crate::{Live, LiveStream, LogStream, Server, Settings};
 
 /// The stream that caches the tail of every service's log.
 const STREAM: &str = "SAMTAL_LOG";
@@ -115,6 +115,25 @@ impl NatsBus {
             },
             ..config()
         }
+    }
+
+    pub async fn server(&self) -> Result<Server> {
+        let info = self.client.server_info();
+        if info.version.is_empty() || !self.is_connected() {
+            return Err(Error::unavailable("NATS is not connected"));
+        }
+        let stream = match self.jetstream.get_stream(STREAM).await {
+            Ok(stream) => Some(stream.cached_info().config.num_replicas),
+            Err(error) if matches!(error.kind(), jetstream::context::GetStreamErrorKind::JetStream(_)) => None,
+            Err(error) => return Err(Error::unavailable(format!("JetStream does not answer: {error}"))),
+        };
+        Ok(Server {
+            version: info.version,
+            servers: info.connect_urls.len().max(1),
+            encrypted: info.tls_required,
+            asks_who: info.auth_required,
+            replicas: stream,
+        })
     }
 
     /// Makes the stream, or changes it to what it should be.

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod deploy;
 mod keep;
 mod pages;
 mod tokens;
@@ -99,6 +100,24 @@ enum Command {
         service: String,
         #[command(flatten)]
         to: Target,
+    },
+    /// Make what the servers must hold: a step of deployment, with logins that may do so
+    Provision {
+        /// A login of PostgreSQL under which services run; may be given several times
+        #[arg(long = "login")]
+        logins: Vec<String>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Bring the databases of all services to this version's shape
+    Migrate {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Say what in the servers is unsafe or does not fit
+    Check {
+        #[command(flatten)]
+        flags: Flags,
     },
     /// Back up an installation on one machine, whether or not it runs
     Backup {
@@ -225,6 +244,9 @@ pub async fn run() -> Result<ExitCode> {
         Command::Log { command: LogCommand::Rejoin { service, dry_run, to } } => tools::rejoin(&service, dry_run, &to).await,
         Command::DeadLetters { command } => tools::dead_letters(command).await,
         Command::VerifyAudit { service, to } => tools::verify_audit(&service, &to).await,
+        Command::Provision { logins, flags } => deploy::provision(&logins, &flags).await,
+        Command::Migrate { flags } => deploy::migrate(&flags).await,
+        Command::Check { flags } => deploy::check(&flags).await,
         Command::Backup { to, without_secret, flags } => keep::back_up(to, without_secret, &flags).await,
         Command::Restore { from, check, flags } => keep::restore(&from, check, &flags).await,
         Command::Move { to, flags } => keep::relocate(&to, &flags).await,
@@ -280,7 +302,7 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
     }
     let parts = Parts {
         store: if embedded { folder.store_url() } else { config.store.clone() },
-        bus: Bus::connect(&config.bus, "up").await?,
+        bus: Bus::connect(config.bus(), "up").await?,
         ephemeral: Ephemeral::connect(&config.cache, clock.clone()).await?,
         clock: clock.clone(),
         secret: secret.clone(),
@@ -342,7 +364,7 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
     let clock = Clock::system();
     let parts = Parts {
         store: config.store.clone(),
-        bus: Bus::connect(&config.bus, role).await?,
+        bus: Bus::connect(config.bus(), role).await?,
         ephemeral: Ephemeral::connect(&config.cache, clock.clone()).await?,
         clock: clock.clone(),
         secret: Secret::new(config.secret.as_bytes())?,

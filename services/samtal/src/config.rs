@@ -17,6 +17,8 @@ pub struct Config {
     pub data: PathBuf,
     pub store: String,
     pub bus: String,
+    pub bus_ca: String,
+    pub bus_replicas: usize,
     pub cache: String,
     pub grpc: String,
     pub http: String,
@@ -96,6 +98,11 @@ impl Config {
     /// Where files that are sent along lie: a folder in the data folder, if nothing else is said.
     pub fn attachments(&self) -> String {
         if self.attachments.is_empty() { format!("file:{}", self.data.join("attachments").display()) } else { self.attachments.clone() }
+    }
+
+    /// Where the bus is.
+    pub fn bus(&self) -> bus::Settings {
+        bus::Settings { url: self.bus.clone(), ca: self.bus_ca.clone(), replicas: self.bus_replicas }
     }
 
     /// Whether the services' tables lie in the data folder.

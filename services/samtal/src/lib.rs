@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod backup;
+pub mod check;
 pub mod client;
 pub mod config;
 pub mod demo;

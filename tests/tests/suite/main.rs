@@ -30,6 +30,7 @@ mod clinic;
 mod command_line;
 mod conformance;
 mod conversation;
+mod deploying;
 mod disk;
 mod doors;
 mod doors_found;
