@@ -3,7 +3,7 @@
 use samtal_tests::process::Launch;
 use samtal_tests::remote::Remote;
 use samtal_tests::servers::{Nats, shared_postgres};
-use samtal_tests::suite::SOON;
+use samtal_tests::suite::{SOON, Stack, TestSuite, region_yaml};
 
 /// Whether it succeeded, and all that it said.
 async fn samtal(args: &[&str]) -> (bool, String) {
@@ -49,6 +49,27 @@ async fn a_login_without_any_right_serves_what_was_provisioned() {
         .psql(&database, "SELECT COUNT(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = 'deploying_services'");
     assert_eq!(made.trim(), "0", "it owns nothing");
     suite.stop().await;
+}
+
+/// A fault in the middle of an apply is said, with what was done so far; the same command completes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apply_that_is_cut_short_is_completed_by_the_next() {
+    let suite = TestSuite::start(Stack::Region).await;
+    let database = suite.database_name();
+    let rights = async |what: &str| {
+        let (database, sql) = (database.clone(), format!("{what} \"{database}_routing_app\""));
+        tokio::task::spawn_blocking(move || shared_postgres().psql(&database, &sql)).await.unwrap();
+    };
+    let document = region::parse("tests.yaml", &region_yaml().replacen("name: Alfa", "name: Alfabetet", 1)).unwrap();
+    let apply = async || suite::apply::apply(&suite.operator().client, &document, false).await;
+    rights("REVOKE INSERT, UPDATE ON routing.region_part FROM").await;
+    let error = apply().await.unwrap_err();
+    assert_eq!(error.reason, "APPLY_CUT_SHORT", "{error:?}");
+    assert!(error.message.contains("routing") && error.message.contains("changed so far: intake, triage;"), "{error:?}");
+    rights("GRANT INSERT, UPDATE ON routing.region_part TO").await;
+    let done = apply().await.unwrap();
+    assert_eq!(done.changed, ["routing", "scheduling", "notifications", "insights"], "what was done is not done again");
+    assert!(apply().await.unwrap().changed.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -142,3 +142,44 @@ async fn only_what_speaks_waits_for_the_disk_and_a_lost_tail_takes_effect_again(
     consume(folder.path(), &source).await;
     assert_eq!(outcome(folder.path()).await, (all, 2), "each once, and nothing was said twice");
 }
+
+/// The epoch alone holds a stale owner back: its cursor is where it left it, so that nothing else would.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_of_an_older_epoch_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = open(folder.path(), "source", &Tables::NONE).await;
+    say::<CaseErased>(&Committer::start(source.clone()), 1).await;
+    let events = reader::read(source.db(), "source", 0, 1, 1).await.unwrap().events;
+    let log = open(folder.path(), "consumer", &SEEN).await;
+    let run = async |sql: &'static str| log.db().of("").transaction(move |tx| Box::pin(tx.exec(sql, args![]))).await.unwrap();
+    run("INSERT INTO lease (duty, shard, owner, epoch) VALUES ('consume:source', 0, 'b', 2)").await;
+    run("INSERT INTO log_cursor (source, shard, incarnation, position, event_id) VALUES ('source', 0, '', 0, '')").await;
+    let take_effect = async |epoch: i64| {
+        let stored = Cursor { incarnation: String::new(), position: 0, event_id: String::new() };
+        let cursor = Cursor { position: 1, event_id: events[0].event_id.clone(), ..stored.clone() };
+        let task = Task { shard: 0, epoch, stored, events: events.clone(), cursor };
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        let leases = Leases::shared("consume:source", 1, log.db().clone(), "a".to_owned(), shutdown);
+        let context = Context { source: "source", handler: Arc::new(Notes), leases };
+        let owned = log.clone();
+        log.db()
+            .of("")
+            .transaction(move |tx| {
+                Box::pin(async move {
+                    let now = owned.clock().now();
+                    let mut unit = Unit::new(tx, owned, now, Origin::system("consumer"));
+                    context.effects(&mut unit, &task, true, &AtomicUsize::new(0)).await
+                })
+            })
+            .await
+    };
+    assert_eq!(take_effect(1).await.unwrap_err().reason, FENCED);
+    let left = async || {
+        let cursor = log.machinery().row("SELECT position FROM log_cursor", args![]).await.unwrap().unwrap().int(0).unwrap();
+        (cursor, log.db().of("").rows("SELECT event_id FROM seen", args![]).await.unwrap().len())
+    };
+    assert_eq!(left().await, (0, 0), "nothing took effect");
+    take_effect(2).await.unwrap();
+    assert_eq!(left().await, (1, 1));
+}

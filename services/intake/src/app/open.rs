@@ -22,6 +22,8 @@ use crate::domain::terms::{self, Mode, State};
 use crate::store::cases::{self, Person, Stored};
 use crate::store::messages::{self, Sender};
 
+/// On average, in the calendar that years of birth are told in.
+const SECONDS_OF_A_YEAR: i64 = 31_556_952;
 /// Most answers to a protocol's questions.
 const MAX_ANSWERS: usize = 100;
 const MAX_NAME: usize = 200;
@@ -150,6 +152,9 @@ impl App {
     pub async fn open(&self, caller: Caller, request: OpenCaseRequest) -> Result<(OpenCaseResponse, Receipt)> {
         let once = caller.once(&request.request_id, &request)?;
         let mut wanted = parse(request, &caller)?;
+        if i64::from(wanted.person.birth_year) > 1970 + self.node.now().secs() / SECONDS_OF_A_YEAR {
+            return Err(Error::invalid("visitor.birth_year", "lies in the future"));
+        }
         let door = Door::find(self.node.region.get(), &wanted.request.entry_point_id)?;
         // Whoever opens it, the case is the door's organisation's.
         let organisation = door.organisation()?.id.clone();

@@ -13,7 +13,8 @@ use super::{DeadLetterCommand, Target, shards};
 pub async fn apply_files(files: &[PathBuf], dry_run: bool, to: &Target) -> Result<ExitCode> {
     let document = apply::read(files).map_err(|findings| apply::refused(&findings))?;
     let client = to.connect().await?;
-    let applied = apply::apply(&client, &document, dry_run).await?;
+    // Said before anything is changed, so that it is known even if the change is cut short.
+    let mut applied = apply::apply(&client, &document, true).await?;
     for change in &applied.changes {
         let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
         say!("{}: {} -> {}", change.path, value(&change.before), value(&change.after));
@@ -21,6 +22,9 @@ pub async fn apply_files(files: &[PathBuf], dry_run: bool, to: &Target) -> Resul
     for change in &applied.drift {
         let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
         say!("drift, stays: {}: {} -> {}", change.path, value(&change.before), value(&change.after));
+    }
+    if !dry_run {
+        applied.changed = apply::apply(&client, &document, false).await?.changed;
     }
     match (applied.changes.is_empty() && applied.changed.is_empty(), dry_run) {
         (true, _) => say!("Nothing to change."),

@@ -30,6 +30,8 @@ use crate::suite::SERVICES;
 
 /// Connections, so that one does not limit what two cores can do.
 const CHANNELS: usize = 4;
+/// How long one service may take to hear what another has done.
+const HEARSAY: Duration = Duration::from_secs(30);
 /// How long a call is repeated before the simulation gives up on the suite.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -318,7 +320,7 @@ impl Actors {
                     return Ok(());
                 }
                 // Intake may not have heard of the assignment yet.
-                Step::Refused(_) if worker.is_some() && started.elapsed() < Duration::from_secs(10) => {
+                Step::Refused(_) if worker.is_some() && started.elapsed() < HEARSAY => {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 Step::Refused(reason) => return Err(Error::internal(format!("a message of case {number} was refused: {reason}"))),
