@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{Error, Result};
 use proto::log::Envelope;
 use store::args;
+use tracing::{Instrument, Span};
 
 use crate::consumer::Cursor;
 use crate::consumer_driver::Handler;
@@ -79,7 +80,9 @@ impl Context {
                 continue;
             }
             unit.origin = Origin::event(event);
-            self.handler.apply(unit, event).await?;
+            // A child of what made the event happen, so that a case's trace goes on here. What is not traced costs nothing.
+            let span = if event.traceparent.is_empty() { Span::none() } else { self.span(unit, event) };
+            self.handler.apply(unit, event).instrument(span).await?;
             if !durable && unit.speaks() {
                 return Err(Error::new(kernel::Code::Aborted, SPEAKS, event.r#type.clone()));
             }
@@ -87,6 +90,24 @@ impl Context {
         // What fails from here on is no single event's fault.
         at.store(usize::MAX, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The span in which `event` takes effect; what follows from it is told to be in it.
+    fn span(&self, unit: &mut Unit<'_>, event: &Envelope) -> Span {
+        let span = tracing::info_span!(
+            "process",
+            otel.name = format!("process {}", event.r#type),
+            otel.kind = "consumer",
+            messaging.operation.r#type = "process",
+            messaging.destination.name = self.source,
+            messaging.consumer.group.name = unit.log.service(),
+        );
+        telemetry::continue_from(&span, &event.traceparent);
+        let traceparent = telemetry::traceparent_of(&span);
+        if !traceparent.is_empty() {
+            unit.origin.traceparent = traceparent;
+        }
+        span
     }
 }
 

@@ -8,9 +8,10 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use prost::Message;
-use proto::log::Envelope;
+use proto::log::{Batch, Envelope};
 use store::{Commit, args};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use crate::committer::jitter;
 use crate::lease::Leases;
@@ -160,6 +161,26 @@ async fn store_positions(log: &Log, shards: &mut BTreeMap<u32, Shard>) {
     }
 }
 
+/// A batch has many causes, so it is linked to them and is nobody's child. What is not traced costs nothing.
+fn span(log: &Log, batch: &Batch) -> Span {
+    let mut traced = batch.events.iter().map(|event| event.traceparent.as_str()).filter(|traceparent| !traceparent.is_empty()).peekable();
+    if traced.peek().is_none() {
+        return Span::none();
+    }
+    let span = tracing::info_span!(
+        parent: None,
+        "send",
+        otel.name = format!("send {}", log.service()),
+        otel.kind = "producer",
+        messaging.operation.r#type = "send",
+        messaging.destination.name = log.service(),
+        messaging.destination.partition.id = batch.shard,
+        messaging.batch.message_count = batch.events.len(),
+    );
+    traced.for_each(|traceparent| telemetry::link(&span, traceparent));
+    span
+}
+
 fn perform(log: Log, bus: Bus, shard: u32, action: Action, pause: Duration) -> BoxFuture<'static, (u32, Input)> {
     Box::pin(async move {
         let done = match action {
@@ -167,7 +188,9 @@ fn perform(log: Log, bus: Bus, shard: u32, action: Action, pause: Duration) -> B
             Action::Publish(batch) => {
                 kernel::failpoint::pass("relay.before_publish");
                 let last = batch.events.last().map_or(0, |last| last.position);
-                let published = bus.publish_log(log.service(), shard, &message_id(&batch), batch.encode_to_vec().into()).await;
+                let span = span(&log, &batch);
+                let published =
+                    bus.publish_log(log.service(), shard, &message_id(&batch), batch.encode_to_vec().into()).instrument(span).await;
                 kernel::failpoint::pass("relay.after_publish");
                 published.map(|()| Input::Published(last))
             }

@@ -132,6 +132,11 @@ impl Interceptor for Introduce {
         let token = self.secret.service_token(self.me, self.clock.now() + TOKEN_LIFE);
         let value: MetadataValue<_> = format!("Bearer {token}").parse().map_err(|_| tonic::Status::internal("a token is no header"))?;
         request.metadata_mut().insert("authorization", value);
+        if let Ok(value) = telemetry::traceparent().parse::<MetadataValue<_>>()
+            && !value.is_empty()
+        {
+            request.metadata_mut().insert("traceparent", value);
+        }
         Ok(request)
     }
 }

@@ -5,14 +5,15 @@
 //! W3C `traceparent`.
 
 pub mod metrics;
+mod trace;
 
-use opentelemetry::propagation::{Extractor, Injector};
+pub use trace::{carry, continue_from, continue_trace, link, traceparent, traceparent_of};
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -88,42 +89,4 @@ fn no_collector(error: impl std::fmt::Display) -> kernel::Error {
 fn exporter(settings: &Settings) -> kernel::Result<SdkTracerProvider> {
     let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_endpoint(&settings.otlp).build().map_err(no_collector)?;
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource(settings)).build())
-}
-
-struct Headers<'a>(&'a http::HeaderMap);
-
-impl Extractor for Headers<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).and_then(|value| value.to_str().ok())
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(http::HeaderName::as_str).collect()
-    }
-}
-
-/// Makes `span` a child of the trace that the request's headers name.
-pub fn continue_trace(span: &tracing::Span, headers: &http::HeaderMap) {
-    let context = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
-    // A span that nobody exports has no parent to take.
-    let _ = span.set_parent(context);
-}
-
-#[derive(Default)]
-struct Parent(String);
-
-impl Injector for Parent {
-    fn set(&mut self, key: &str, value: String) {
-        if key == "traceparent" {
-            self.0 = value;
-        }
-    }
-}
-
-/// The current span as W3C `traceparent`; empty if nothing is traced.
-pub fn traceparent() -> String {
-    let context = tracing::Span::current().context();
-    let mut parent = Parent::default();
-    opentelemetry::global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut parent));
-    parent.0
 }

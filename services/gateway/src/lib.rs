@@ -145,6 +145,7 @@ impl Gateway {
             .layer(from_fn_with_state(state.clone(), web::visit::layer))
             .layer(from_fn_with_state(state, web::security::layer))
             .layer(CompressionLayer::new())
+            .layer(axum::middleware::from_fn(web::trace::layer))
     }
 }
 

@@ -240,6 +240,7 @@ impl Service<http::Request<Body>> for Call {
         if let Some(address) = &self.carried.address {
             headers.insert(rpc::whence::VISITOR_ADDRESS, address.clone());
         }
+        telemetry::carry(headers);
         headers.insert("grpc-timeout", self.carried.deadline.clone());
         let after = self.carried.after.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let remember = self.carried.after.clone();

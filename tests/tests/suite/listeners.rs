@@ -4,6 +4,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -14,7 +15,10 @@ use tonic::{Request, Response, Status};
 
 /// An OpenTelemetry collector; keeps every export as it came.
 #[derive(Clone, Default)]
-pub struct Collector(Arc<Mutex<Vec<u8>>>);
+pub struct Collector {
+    traces: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
+    metrics: Arc<Mutex<Vec<u8>>>,
+}
 
 impl Collector {
     /// Starts it; answers its url too.
@@ -28,14 +32,22 @@ impl Collector {
     }
 
     pub fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap().clone()
+        let mut bytes = self.metrics.lock().unwrap().clone();
+        bytes.extend(self.traces.lock().unwrap().iter().flat_map(|export| export.encode_to_vec()));
+        bytes
+    }
+
+    pub fn spans(&self) -> Vec<Span> {
+        let traces = self.traces.lock().unwrap();
+        let scopes = traces.iter().flat_map(|export| &export.resource_spans).flat_map(|resource| &resource.scope_spans);
+        scopes.flat_map(|scope| scope.spans.clone()).collect()
     }
 }
 
 #[tonic::async_trait]
 impl TraceService for Collector {
     async fn export(&self, request: Request<ExportTraceServiceRequest>) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.0.lock().unwrap().extend(request.into_inner().encode_to_vec());
+        self.traces.lock().unwrap().push(request.into_inner());
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -43,7 +55,7 @@ impl TraceService for Collector {
 #[tonic::async_trait]
 impl MetricsService for Collector {
     async fn export(&self, request: Request<ExportMetricsServiceRequest>) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        self.0.lock().unwrap().extend(request.into_inner().encode_to_vec());
+        self.metrics.lock().unwrap().extend(request.into_inner().encode_to_vec());
         Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
 }

@@ -9,6 +9,7 @@ pub mod page;
 pub mod problem;
 pub mod security;
 pub mod session;
+pub mod trace;
 pub mod upload;
 pub mod visit;
 pub mod written;
