@@ -46,6 +46,7 @@ pub const ACCESS_LOG: &[(&str, Leaves)] = &[
     ("samtal.log.v1.EventLogService/ReplayDeadLetter", Changes),
     ("samtal.log.v1.EventLogService/DropDeadLetter", Changes),
     ("samtal.log.v1.EventLogService/VerifyAudit", Nobody),
+    ("samtal.log.v1.EventLogService/TraceCase", Cases),
     ("samtal.intake.v1.CaseService/GetEntryPoint", Nobody),
     ("samtal.intake.v1.CaseService/ListEntryPoints", Nobody),
     ("samtal.intake.v1.CaseService/OfferReturnPhrase", Nobody),

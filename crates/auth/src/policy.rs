@@ -80,6 +80,7 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.log.v1.EventLogService/ReplayDeadLetter", &[(Operator, Region)]),
     ("samtal.log.v1.EventLogService/DropDeadLetter", &[(Operator, Region)]),
     ("samtal.log.v1.EventLogService/VerifyAudit", &[(Operator, Region)]),
+    ("samtal.log.v1.EventLogService/TraceCase", &[(Operator, Region)]),
     // intake: cases
     (
         "samtal.intake.v1.CaseService/GetEntryPoint",

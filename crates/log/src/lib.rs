@@ -28,6 +28,7 @@ pub mod relay;
 pub mod relay_driver;
 mod schema;
 pub mod timers;
+pub mod trace;
 pub mod unit;
 
 pub use committer::{Committer, Receipt};

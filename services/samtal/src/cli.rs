@@ -94,6 +94,13 @@ enum Command {
         #[command(subcommand)]
         command: DeadLetterCommand,
     },
+    /// Show a case's way through the services, without its content
+    Case {
+        /// The case's id
+        id: String,
+        #[command(flatten)]
+        to: Target,
+    },
     /// Find audit rows that were changed, removed or added since they were sealed
     VerifyAudit {
         /// A service, or all
@@ -243,6 +250,7 @@ pub async fn run() -> Result<ExitCode> {
         Command::Token { command } => tokens::run(command).await,
         Command::Log { command: LogCommand::Rejoin { service, dry_run, to } } => tools::rejoin(&service, dry_run, &to).await,
         Command::DeadLetters { command } => tools::dead_letters(command).await,
+        Command::Case { id, to } => tools::case(&id, &to).await,
         Command::VerifyAudit { service, to } => tools::verify_audit(&service, &to).await,
         Command::Provision { logins, flags } => deploy::provision(&logins, &flags).await,
         Command::Migrate { flags } => deploy::migrate(&flags).await,

@@ -14,3 +14,4 @@ pub mod pace;
 pub mod relocate;
 pub mod simulate;
 pub mod suite;
+pub mod way;

@@ -58,5 +58,6 @@ mod store_conformance;
 mod tables;
 mod tenants;
 mod tokens;
+mod way;
 mod way_in;
 mod worklist;

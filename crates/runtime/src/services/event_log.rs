@@ -11,7 +11,7 @@ use proto::log::event_log_service_server::EventLogService;
 use proto::log::{
     Cursor, DropDeadLetterRequest, DropDeadLetterResponse, HeadsRequest, HeadsResponse, ListCursorsRequest, ListCursorsResponse,
     ListDeadLettersRequest, ListDeadLettersResponse, ReadRequest, ReadResponse, RejoinRequest, RejoinResponse, ReplayDeadLetterRequest,
-    ReplayDeadLetterResponse, VerifyAuditRequest, VerifyAuditResponse, WatchRequest, WatchResponse,
+    ReplayDeadLetterResponse, TraceCaseRequest, TraceCaseResponse, VerifyAuditRequest, VerifyAuditResponse, WatchRequest, WatchResponse,
 };
 use rpc::{Answer, caller, status};
 use tonic::Request;
@@ -142,6 +142,23 @@ impl EventLogService for EventLog {
         let replayed = self.settle(origin, &request.service, request.event_id, Remedy::Drop).await.map_err(status)?;
         Ok(DropDeadLetterResponse { replayed }.into())
     }
+
+    async fn trace_case(&self, request: Request<TraceCaseRequest>) -> Answer<TraceCaseResponse> {
+        let caller = caller(&request).map_err(status)?;
+        let request = request.into_inner();
+        let node = self.node(&request.service).map_err(status)?;
+        let case = kernel::Id::parse("case_id", &request.case_id).map_err(status)?;
+        if request.after_seq < 0 {
+            return Err(status(Error::invalid("after_seq", "must not be negative")));
+        }
+        let trace = log::trace::trace(&node.log, case, request.after_seq).await.map_err(status)?;
+        let letters = trace.set_aside.iter().filter_map(|letter| letter.event.as_ref());
+        let Some(any) = trace.events.iter().chain(letters).next() else { return Err(status(Error::not_found("case"))) };
+        let scope = log::Scope { organisation: any.organisation_id.clone(), clinic: any.clinic_id.clone(), practice: any.practice };
+        node.log_read(&caller, vec![(case, scope)]).await.map_err(status)?;
+        Ok(TraceCaseResponse { shard: trace.shard, events: trace.events, set_aside: trace.set_aside }.into())
+    }
+
     async fn verify_audit(&self, request: Request<VerifyAuditRequest>) -> Answer<VerifyAuditResponse> {
         let node = self.node(&request.into_inner().service).map_err(status)?;
         let report = log::audit::verify(node.db()).await.map_err(status)?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use kernel::{Clock, Error, Result};
 use suite::config::Config;
 use suite::suite::SERVICES;
-use suite::{apply, operate, simulate};
+use suite::{apply, operate, simulate, way};
 
 use super::{DeadLetterCommand, Target, shards};
 
@@ -65,6 +65,14 @@ pub async fn dead_letters(command: DeadLetterCommand) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fails if a service could not be asked: what it has of the case is missing then.
+pub async fn case(id: &str, to: &Target) -> Result<ExitCode> {
+    let way = way::way(&to.connect().await?, id).await?;
+    way.steps.iter().for_each(|step| say!("{}", step.line()));
+    way.silent.iter().for_each(|(service, why)| say!("{service} could not be asked: {why}"));
+    Ok(if way.silent.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 pub async fn verify_audit(service: &str, to: &Target) -> Result<ExitCode> {
