@@ -1,6 +1,6 @@
 // What every browser test needs: a suite of its own, started as a newcomer would, pages in real Chromium, axe, and screenshots.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const axeSource = readFileSync(tools.resolve('axe-core/axe.min.js'), 'utf8');
 export const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 export const desktop = { viewport: { width: 1280, height: 800 } };
 
-/** The whole suite as one process, `samtal up --demo`, on a data folder of its own. */
+/** The whole suite as one process, `samtal up`, as a demo unless told otherwise, on a data folder of its own. */
 export class Suite {
   static async start(options = {}) {
     const suite = new Suite();
@@ -28,11 +28,10 @@ export class Suite {
   }
 
   async run() {
-    const args = ['up', '--demo', '--data', join(this.data, 'data'), '--http', this.http, '--grpc', this.grpc, ...(this.options.args ?? [])];
+    const demo = this.options.demo === false ? [] : ['--demo'];
+    const args = ['up', ...demo, '--data', join(this.data, 'data'), '--http', this.http, '--grpc', this.grpc, ...(this.options.args ?? [])];
     // It ends with this process, however that one ends.
-    // Our own variables are no settings of it.
-    const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SAMTAL_'));
-    const env = { ...Object.fromEntries(own), ...this.options.env };
+    const env = this.environment();
     this.process = spawn('setpriv', ['--pdeathsig', 'KILL', need('SAMTAL_BINARY'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
     const said = [];
@@ -52,6 +51,17 @@ export class Suite {
     // A restart answers at the same addresses.
     this.http = new URL(pages).host;
     this.grpc = grpc;
+  }
+
+  /** Our own variables are no settings of it. */
+  environment() {
+    const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SAMTAL_'));
+    return { ...Object.fromEntries(own), ...this.options.env };
+  }
+
+  /** Applies a region's description, as an operator does. */
+  apply(file) {
+    execFileSync(need('SAMTAL_BINARY'), ['apply', '-f', file, '--address', this.grpc, '--data', join(this.data, 'data')], { env: this.environment() });
   }
 
   /** Ends the process; KILL is a power cut. */
@@ -82,7 +92,9 @@ export async function person(browser, suite, options = {}) {
   const home = new URL(suite.base).origin;
   context.on('request', (request) => {
     const url = new URL(request.url());
-    if (/^https?:$/.test(url.protocol) && url.origin !== home) context.complaints.push(`request to a third party: ${url}`);
+    // One goes to the sign-in service oneself; no page of ours fetches from it.
+    const led = request.isNavigationRequest() && url.origin === suite.options.service;
+    if (/^https?:$/.test(url.protocol) && url.origin !== home && !led) context.complaints.push(`request to a third party: ${url}`);
   });
   return context;
 }

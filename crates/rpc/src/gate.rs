@@ -175,10 +175,11 @@ fn header(headers: &http::HeaderMap, name: &str) -> String {
 
 /// Two refusals are tonic's own, in words that mislead: a message over the size limit is OUT_OF_RANGE there, and bytes that
 /// are no message INTERNAL.
-fn refusal(mut response: http::Response<Body>) -> http::Response<Body> {
+fn refusal(response: http::Response<Body>) -> http::Response<Body> {
     let said = |name: &str| response.headers().get(name).map(http::HeaderValue::as_bytes).unwrap_or_default();
     if said("grpc-status") == b"11" {
-        response.headers_mut().insert("grpc-status", http::HeaderValue::from_static("8"));
+        let message = "the message is larger than this RPC takes; send less at once";
+        return status(Error::new(Code::ResourceExhausted, crate::status::TOO_LARGE, message)).into_http();
     } else if said("grpc-status") == b"13" && said("grpc-message").starts_with(b"failed%20to%20decode") {
         let message =
             "the bytes are not the message that this RPC takes; compare your contracts with the server's, by reflection or in proto/";

@@ -10,6 +10,8 @@ use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt
 /// What a handler returns.
 pub type Answer<T> = Result<tonic::Response<T>, Status>;
 
+/// Reason of a message over the size limit.
+pub(crate) const TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
 /// Domain of every reason.
 const DOMAIN: &str = "samtal";
 /// When a caller may try again after a passing trouble.
@@ -28,6 +30,8 @@ pub fn status(error: Error) -> Status {
         Code::FailedPrecondition => {
             details.set_precondition_failure(vec![PreconditionViolation::new(error.reason, String::new(), message.clone())]);
         }
+        // The same call again would be as large.
+        Code::ResourceExhausted if error.reason == TOO_LARGE => {}
         Code::Unavailable | Code::Aborted | Code::ResourceExhausted => {
             details.set_retry_info(Some(RETRY));
         }

@@ -17,6 +17,11 @@ fn door() {
 }
 
 #[test]
+fn sign_in() {
+    run("sign_in");
+}
+
+#[test]
 fn visitor() {
     run("visitor");
 }

@@ -218,6 +218,7 @@ async fn what_is_too_large_never_reaches_a_handler() {
         for role in door.allowed(&method) {
             let status = status(door.person(role), &method, &request).await.unwrap_or_else(|| panic!("{path} takes everything"));
             assert_eq!(status.code(), Code::ResourceExhausted, "{path} as {role:?}: {status:?}");
+            assert_eq!(rpc::status::reason(&status).as_deref(), Some("MESSAGE_TOO_LARGE"), "{path} as {role:?}: {status:?}");
         }
     }
 }

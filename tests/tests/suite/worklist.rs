@@ -32,6 +32,10 @@ async fn ids(person: &Person, view: CaseView) -> Vec<String> {
 
 async fn what_is_over_goes_into_the_journal(stack: Stack) {
     let suite = Setup::new(stack).manual().start().await;
+    for unknown in ["nosuch", "beta-nord"] {
+        let elsewhere = ListCasesRequest { clinic_id: unknown.into(), ..ListCasesRequest::default() };
+        refused(suite.integrator("alfa").await.cases().list_cases(elsewhere).await, Code::NotFound, "NOT_FOUND");
+    }
     let (anna, lea, journal) = (suite.worker("alfa.anna").await, suite.leader("alfa.lea").await, suite.integrator("alfa").await);
     anna.present(true).await;
     let request = OpenCaseRequest {

@@ -62,6 +62,10 @@ pub async fn cases(app: &App, caller: &Caller, request: ListCasesRequest) -> Res
         Reach::Own | Reach::Region => return Err(Error::internal("the policy gives a list a reach that it cannot have")),
     }
     if let Some(clinic) = given(&request.clinic_id) {
+        let known = app.node.region.get().clinic(&clinic).is_some_and(|(owner, _)| owner.id == caller.principal.organisation);
+        if !known {
+            return Err(Error::not_found("clinic"));
+        }
         let mine = filter.clinics.as_ref().is_none_or(|clinics| clinics.contains(&clinic));
         filter.clinics = Some(if mine { vec![clinic] } else { Vec::new() });
     }

@@ -1,0 +1,198 @@
+// Staff sign in with their organisation's service: an installation that is no demo, with the settings and the description as
+// docs/operations/sign-in.md has them.
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CLIENT, Issuer, SECRET } from './issuer.mjs';
+import { Suite, accessible, fits, launch, person, phone, picture } from './support.mjs';
+
+const known = { 'siv.provlund': 'SE-siv', 'karin.mallqvist': 'SE-karin', 'arne.exempelsson': 'SE-both', 'anna.kladdman': 'SE-both' };
+const claims = (hsa, more) => ({ employeeHsaId: hsa, work: { places: ['V', 'O'] }, roles: [], ...more });
+
+let suite, browser, issuer, folder;
+before(async () => {
+  issuer = await Issuer.start({
+    Siv: claims('SE-siv'),
+    Karin: claims('SE-karin', { roles: ['chief'] }),
+    'Karin, without her role': claims('SE-karin'),
+    'Arne and Anna': claims('SE-both'),
+    'Arne at work': claims('SE-both', { work: { places: ['V'] } }),
+    Nobody: claims('SE-<script>alert(1)</script>'),
+    'Siv, elsewhere': claims('SE-siv', { work: { places: ['X'] } }),
+  });
+  folder = mkdtempSync(join(tmpdir(), 'samtal-sign-in-'));
+  const at = (name) => join(folder, name);
+  writeFileSync(at('secret'), SECRET);
+  writeFileSync(
+    at('samtal.toml'),
+    `[pages.sign_in.sithskort]
+label = "SITHS"
+issuer = "${issuer.url}"
+client_id = "${CLIENT}"
+client_secret_file = "${at('secret')}"
+subject = "employeeHsaId"
+organisation = { claim = "/work/places", values = { V = "vardcentralerna", O = "oppenvarden" } }
+leader = { claim = "roles", values = ["chief"] }
+`,
+  );
+  let region = readFileSync(new URL('../../docs/examples/demo.yaml', import.meta.url), 'utf8');
+  for (const [id, subject] of Object.entries(known)) {
+    assert.ok(region.includes(`{ id: ${id}, `), id);
+    region = region.replace(`{ id: ${id}, `, `{ id: ${id}, sign_in: [{ provider: sithskort, subject: ${subject} }], `);
+  }
+  writeFileSync(at('region.yaml'), region);
+  suite = await Suite.start({ demo: false, args: ['--config', at('samtal.toml')], service: issuer.url });
+  suite.apply(at('region.yaml'));
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await suite?.stop();
+  await issuer?.stop();
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+/** In a browser of their own, through the service as `whom`, to the page that answers. */
+async function through(whom, options) {
+  const context = await person(browser, suite, options);
+  const page = await context.newPage();
+  await page.goto('/sign-in');
+  await page.getByRole('link', { name: 'SITHS' }).click();
+  await page.getByRole('link', { name: whom, exact: true }).click();
+  return page;
+}
+
+// On a phone the name stands for screen readers only.
+const is = (page, name) => page.locator('a.me', { hasText: name }).waitFor({ state: 'attached' });
+
+const quiet = async (page) => {
+  assert.deepEqual(page.context().complaints, []);
+  await page.context().close();
+};
+
+test('a nurse signs in with the keyboard, sees where she is signed in, and signs out here and there', async () => {
+  const context = await person(browser, suite);
+  const page = await context.newPage();
+  // Where she wanted to is where she comes.
+  await page.goto('/staff/new');
+  await page.waitForURL(/\/sign-in\?to=/);
+  assert.equal(await page.getByRole('button').count(), 0, 'no demo logins outside a demo');
+  const way = page.getByRole('link', { name: 'Logga in med SITHS' });
+  for (let press = 0; press < 10 && !(await way.evaluate((link) => link === document.activeElement)); press += 1) await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(`${issuer.url}/authorize?**`);
+  assert.equal(new URL(page.url()).searchParams.get('ui_locales'), 'sv');
+  await page.getByRole('link', { name: 'Siv', exact: true }).click();
+  await page.waitForURL(`${suite.base}/staff/new`);
+  await page.goto('/staff');
+  await is(page, 'Siv Provlund');
+  // No script can read the session.
+  assert.equal(await page.evaluate(() => document.cookie), '');
+  const session = (await context.cookies()).find((cookie) => cookie.name.includes('samtal-staff'));
+  assert.ok(session.httpOnly && session.sameSite !== 'None', JSON.stringify(session));
+
+  await page.goto('/sessions');
+  await page.getByText('Inloggad med: SITHS').waitFor();
+  await accessible(page, 'sessions');
+  await picture(page, 'sign-in-sessions-desktop');
+  await page.goto('/staff');
+  await page.getByRole('button', { name: 'Logga ut' }).click();
+  await page.getByRole('heading', { name: 'Du är utloggad.' }).waitFor();
+  await accessible(page, 'signed out');
+  await picture(page, 'sign-in-out-desktop');
+  await page.getByRole('link', { name: 'Logga ut från SITHS' }).click();
+  await page.getByText('Signed out here.').waitFor();
+  assert.deepEqual(issuer.signedOut, [true], 'the service was told whom to sign out');
+  await page.getByRole('link', { name: 'Back' }).click();
+  await page.getByRole('status').getByText('Du är utloggad.').waitFor();
+  await page.goto('/staff');
+  await page.waitForURL(/\/sign-in\?to=/);
+  await quiet(page);
+});
+
+test('the sign-in page speaks four languages on a phone and a desktop, and the journey needs no script', async () => {
+  const titles = { sv: 'Logga in med SITHS', nb: 'Logg inn med SITHS', nn: 'Logg inn med SITHS', en: 'Sign in with SITHS' };
+  for (const [size, options] of [['phone', phone], ['desktop', {}]]) {
+    const context = await person(browser, suite, options);
+    const page = await context.newPage();
+    for (const [language, title] of Object.entries(titles)) {
+      await page.goto(`/sign-in?lang=${language}`);
+      assert.equal(await page.locator('html').getAttribute('lang'), language);
+      await page.getByRole('link', { name: title }).waitFor();
+      await accessible(page, `sign-in in ${language}`);
+      await fits(page, `sign-in in ${language}`);
+      await picture(page, `sign-in-${language}-${size}`);
+    }
+    await quiet(page);
+  }
+  const page = await through('Siv', { ...phone, javaScriptEnabled: false });
+  await page.waitForURL(`${suite.base}/staff`);
+  await is(page, 'Siv Provlund');
+  await quiet(page);
+});
+
+test('claims say for which organisation somebody comes, and whether they lead', async () => {
+  let page = await through('Arne and Anna', phone);
+  await page.getByRole('heading', { name: 'Var arbetar du nu?' }).waitFor();
+  await accessible(page, 'the choice');
+  await fits(page, 'the choice');
+  await picture(page, 'sign-in-choose-phone');
+  await page.getByRole('button', { name: /Arne Exempelsson/ }).click();
+  await page.waitForURL(`${suite.base}/staff`);
+  await is(page, 'Arne Exempelsson');
+  await quiet(page);
+  // With a claim for one of them there is nothing to choose.
+  page = await through('Arne at work');
+  await page.waitForURL(`${suite.base}/staff`);
+  await is(page, 'Arne Exempelsson');
+  await quiet(page);
+
+  page = await through('Karin');
+  await page.waitForURL(`${suite.base}/leader`);
+  await quiet(page);
+  page = await through('Karin, without her role');
+  await page.waitForURL(`${suite.base}/staff`);
+  assert.equal((await page.request.get('/leader')).status(), 403);
+  await quiet(page);
+});
+
+test('whoever is not let in is told why, and can try again', async () => {
+  const refused = async (page, title, name) => {
+    await page.getByRole('heading', { name: title }).waitFor();
+    await accessible(page, name);
+    await fits(page, name);
+    await picture(page, `sign-in-${name}-phone`);
+    assert.ok(!(await page.context().cookies()).some((cookie) => cookie.name.includes('samtal-staff') && cookie.value), 'no session');
+    // The browser itself notes that the page's own answer was a refusal; nothing else may be amiss.
+    assert.deepEqual(page.context().complaints.filter((told) => !/status of (400|403|502)/.test(told)), []);
+  };
+  let page = await through('Nobody', phone);
+  await refused(page, 'Du är inte registrerad här', 'unknown');
+  // What came back works once: the address again, from the history or somebody's log, lets nobody in.
+  await page.reload();
+  await refused(page, 'Inloggningen tog för lång tid', 'again');
+  await page.context().close();
+  page = await through('Siv, elsewhere', phone);
+  await refused(page, 'Du är inte registrerad här', 'elsewhere');
+  await page.context().close();
+  page = await through('Cancel', phone);
+  await refused(page, 'Du loggade inte in', 'cancelled');
+  await page.getByRole('link', { name: /Försök igen/ }).click();
+  await page.getByRole('link', { name: 'SITHS' }).waitFor();
+  await page.context().close();
+
+  // A service that has gone away since: asked for a code, it gives none.
+  const context = await person(browser, suite, phone);
+  page = await context.newPage();
+  await page.goto('/sign-in');
+  await page.getByRole('link', { name: 'SITHS' }).click();
+  await page.getByRole('link', { name: 'Siv', exact: true }).waitFor();
+  const way = await page.getByRole('link', { name: 'Siv', exact: true }).getAttribute('href');
+  const { location } = (await context.request.get(new URL(way, issuer.url).href, { maxRedirects: 0 })).headers();
+  await issuer.stop();
+  await page.goto(location);
+  await refused(page, 'Inloggningstjänsten fungerar inte just nu', 'gone');
+  await context.close();
+});
