@@ -160,6 +160,14 @@ test('offline in the middle of sending, a reload, and a power cut: each message 
 test('danger shows the numbers at once and after a reload, and script stays text', async () => {
   const context = await person(browser, suite, phone);
   const page = await context.newPage();
+  // Whoever answers that it is dangerous need not write first.
+  await page.goto('/e/demo-open/start');
+  for (const answer of ['Mig själv', 'Bröst och andning', 'Ja']) await page.getByRole('button', { name: answer, exact: true }).click();
+  await page.locator('#safety a[href="tel:112"]').waitFor();
+  await seen(page, 'Råd medan du väntar');
+  await accessible(page, 'danger-answered');
+  await fits(page, 'danger-answered');
+  await picture(page, 'visitor-danger-answered');
   const script = '<script>document.title="x"</script><img src=x onerror=alert(1)>';
   await open(page, script);
   assert.deepEqual(await texts(page), [script]);

@@ -1,9 +1,10 @@
 //! Return phrases: words by which an anonymous visitor finds back. Eight syllable words carry 8 x 9 = 72 bits.
 
+// Chosen so that no word of the two insults or frightens anybody: see the test.
 const HEAD: [&str; 16] = ["ba", "be", "bo", "da", "de", "fi", "fo", "ga", "ka", "la", "li", "ma", "mi", "no", "ra", "sa"];
 const TAIL: [&str; 32] = [
-    "bel", "dan", "dis", "fal", "gun", "kas", "ken", "kol", "kus", "lan", "len", "lin", "lor", "man", "mer", "min", "mon", "nad", "nel",
-    "pan", "per", "pol", "ran", "ris", "ros", "sel", "sol", "tan", "tek", "ter", "tor", "van",
+    "bel", "dan", "dis", "fal", "gun", "kas", "ken", "kol", "kor", "lan", "lek", "lin", "lor", "man", "mer", "min", "mor", "nad", "nel",
+    "pan", "per", "pol", "ran", "ris", "ros", "sel", "sol", "tun", "tek", "ter", "tor", "van",
 ];
 /// Words in a phrase.
 const WORDS: usize = 8;
@@ -31,6 +32,16 @@ pub fn normalise(phrase: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_word_insults_or_frightens() {
+        let words: std::collections::BTreeSet<String> =
+            HEAD.iter().flat_map(|head| TAIL.iter().map(move |tail| format!("{head}{tail}"))).collect();
+        assert_eq!(words.len(), 512, "every word stands for nine bits of its own");
+        for word in ["satan", "galen", "demon", "fikus", "fitan", "faen", "satans", "bogus", "gaper", "morder", "dolk", "moran"] {
+            assert!(!words.contains(word), "{word}");
+        }
+    }
 
     #[test]
     fn phrases_differ_in_every_word_and_survive_typing() {

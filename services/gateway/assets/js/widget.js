@@ -14,13 +14,14 @@
       const host = document.createElement("div");
       const root = host.attachShadow({ mode: "closed" });
       const style = new CSSStyleSheet();
+      // In px: a rem is whatever the host page has made of it.
       style.replaceSync(`
-        :host { all: initial; position: fixed; inset-block-end: 1rem; inset-inline-end: 1rem; z-index: 2147483000; font: 600 1.0625rem/1.4 system-ui, sans-serif; }
-        button { font: inherit; min-height: 3rem; padding: .6rem 1.4rem; border-radius: 999px; border: 2px solid #fff; background: #0b5c5e; color: #fff; cursor: pointer; box-shadow: 0 2px 12px rgb(0 0 0 / 30%); }
+        :host { all: initial; position: fixed; inset-block-end: 16px; inset-inline-end: 16px; z-index: 2147483000; font: 600 17px/1.4 system-ui, sans-serif; }
+        button { font: inherit; min-height: 48px; padding: 9.6px 22.4px; border-radius: 999px; border: 2px solid #fff; background: #0b5c5e; color: #fff; cursor: pointer; box-shadow: 0 2px 12px rgb(0 0 0 / 30%); }
         button.shut { background: #fff; color: #0b5c5e; border-color: #0b5c5e; }
         button:focus-visible { outline: 3px solid #1a4fd6; outline-offset: 3px; }
-        section { display: flex; flex-direction: column; align-items: flex-end; gap: .5rem; }
-        iframe { width: min(26rem, calc(100vw - 2rem)); height: min(44rem, calc(100dvh - 6rem)); border: 1px solid #827a6c; border-radius: .75rem; background: #f8f5ef; box-shadow: 0 4px 24px rgb(0 0 0 / 30%); }
+        section { display: flex; flex-direction: column; align-items: flex-end; gap: 8px; }
+        iframe { width: min(416px, calc(100vw - 32px)); height: min(704px, calc(100dvh - 96px)); border: 1px solid #827a6c; border-radius: 12px; background: #f8f5ef; box-shadow: 0 4px 24px rgb(0 0 0 / 30%); }
         [hidden] { display: none; }`);
       root.adoptedStyleSheets = [style];
       const section = document.createElement("section");

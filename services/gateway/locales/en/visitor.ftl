@@ -56,6 +56,7 @@ entry-kept-text = What you both write is kept, and erased { $days ->
     [one] one day
    *[other] { $days } days
   } after the conversation has ended.
+start-advice = Advice while you wait
 start-back = Back
 start-whom = Who is it about?
 start-reason = What would you like help with?
@@ -108,6 +109,10 @@ state-waiting = You are in the queue
 state-next = You are next
 state-position = You are number { $n } in the queue
 state-wait = The wait is about { $from } to { $to } minutes. You can write meanwhile, and close the page without losing your place.
+state-wait-about = The wait is about { $to ->
+        [one] one minute
+       *[other] { $to } minutes
+    }. You can write meanwhile, and close the page without losing your place.
 state-wait-unknown = How long the wait is, we do not know yet. You can write meanwhile, and close the page without losing your place.
 state-shut = It is closed now
 state-shut-text = We have your message and read it when we open.
@@ -160,6 +165,10 @@ find-text = Chat with care and support near you.
 find-label = Place or name
 find-none = Nothing fits. Try another place or a shorter word.
 entry-wait = The wait is about { $from } to { $to } minutes right now.
+entry-wait-about = The wait is about { $to ->
+        [one] one minute
+       *[other] { $to } minutes
+    } right now.
 entry-wait-none = There is no queue right now.
 entry-urgent = Is it urgent? Call
 entry-who = Who answers

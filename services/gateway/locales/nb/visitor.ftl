@@ -56,6 +56,7 @@ entry-kept-text = Det dere skriver, blir lagret og slettes { $days ->
     [one] én dag
    *[other] { $days } dager
   } etter at samtalen er avsluttet.
+start-advice = Råd mens du venter
 start-back = Tilbake
 start-whom = Hvem gjelder det?
 start-reason = Hva vil du ha hjelp med?
@@ -108,6 +109,10 @@ state-waiting = Du står i køen
 state-next = Du er neste
 state-position = Du er nummer { $n } i køen
 state-wait = Ventetiden er omtrent { $from } til { $to } minutter. Du kan skrive imens, og lukke siden uten å miste plassen.
+state-wait-about = Ventetiden er omtrent { $to ->
+        [one] ett minutt
+       *[other] { $to } minutter
+    }. Du kan skrive imens, og lukke siden uten å miste plassen.
 state-wait-unknown = Hvor lang ventetiden blir, vet vi ikke ennå. Du kan skrive imens, og lukke siden uten å miste plassen.
 state-shut = Det er stengt nå
 state-shut-text = Vi har fått meldingen din og leser den når vi åpner.
@@ -160,6 +165,10 @@ find-text = Chat med helsetjeneste og støtte nær deg.
 find-label = Sted eller navn
 find-none = Ingenting passer. Prøv et annet sted eller et kortere ord.
 entry-wait = Ventetiden er omtrent { $from } til { $to } minutter akkurat nå.
+entry-wait-about = Ventetiden er omtrent { $to ->
+        [one] ett minutt
+       *[other] { $to } minutter
+    } akkurat nå.
 entry-wait-none = Det er ingen kø akkurat nå.
 entry-urgent = Haster det? Ring
 entry-who = Her svarer

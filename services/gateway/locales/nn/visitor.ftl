@@ -56,6 +56,7 @@ entry-kept-text = Det de skriv, blir lagra og sletta { $days ->
     [one] éin dag
    *[other] { $days } dagar
   } etter at samtalen er avslutta.
+start-advice = Råd medan du ventar
 start-back = Tilbake
 start-whom = Kven gjeld det?
 start-reason = Kva vil du ha hjelp med?
@@ -108,6 +109,10 @@ state-waiting = Du står i køen
 state-next = Du er neste
 state-position = Du er nummer { $n } i køen
 state-wait = Ventetida er om lag { $from } til { $to } minutt. Du kan skrive imens, og lukke sida utan å miste plassen.
+state-wait-about = Ventetida er om lag { $to ->
+        [one] eitt minutt
+       *[other] { $to } minutt
+    }. Du kan skrive imens, og lukke sida utan å miste plassen.
 state-wait-unknown = Kor lang ventetida blir, veit vi ikkje enno. Du kan skrive imens, og lukke sida utan å miste plassen.
 state-shut = Det er stengt no
 state-shut-text = Vi har fått meldinga di og les henne når vi opnar.
@@ -160,6 +165,10 @@ find-text = Chat med helseteneste og støtte nær deg.
 find-label = Stad eller namn
 find-none = Ingenting passar. Prøv ein annan stad eller eit kortare ord.
 entry-wait = Ventetida er om lag { $from } til { $to } minutt akkurat no.
+entry-wait-about = Ventetida er om lag { $to ->
+        [one] eitt minutt
+       *[other] { $to } minutt
+    } akkurat no.
 entry-wait-none = Det er ingen kø akkurat no.
 entry-urgent = Hastar det? Ring
 entry-who = Her svarar

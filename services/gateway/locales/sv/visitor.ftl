@@ -56,6 +56,7 @@ entry-kept-text = Det ni skriver sparas och raderas { $days ->
     [one] en dag
    *[other] { $days } dagar
   } efter att samtalet har avslutats.
+start-advice = Råd medan du väntar
 start-back = Tillbaka
 start-whom = Vem gäller det?
 start-reason = Vad vill du ha hjälp med?
@@ -108,6 +109,10 @@ state-waiting = Du står i kön
 state-next = Du är näst på tur
 state-position = Du är nummer { $n } i kön
 state-wait = Väntan är ungefär { $from } till { $to } minuter. Du kan skriva under tiden, och stänga sidan utan att tappa din plats.
+state-wait-about = Väntan är ungefär { $to ->
+        [one] en minut
+       *[other] { $to } minuter
+    }. Du kan skriva under tiden, och stänga sidan utan att tappa din plats.
 state-wait-unknown = Hur lång väntan blir vet vi inte än. Du kan skriva under tiden, och stänga sidan utan att tappa din plats.
 state-shut = Det är stängt nu
 state-shut-text = Vi har fått ditt meddelande och läser det när vi öppnar.
@@ -160,6 +165,10 @@ find-text = Chatta med vård och stöd nära dig.
 find-label = Ort eller namn
 find-none = Inget passar. Pröva med en annan ort eller ett kortare ord.
 entry-wait = Väntan är ungefär { $from } till { $to } minuter just nu.
+entry-wait-about = Väntan är ungefär { $to ->
+        [one] en minut
+       *[other] { $to } minuter
+    } just nu.
 entry-wait-none = Det är ingen kö just nu.
 entry-urgent = Är det bråttom? Ring
 entry-who = Här svarar

@@ -84,7 +84,7 @@ impl World {
                     for event in &events {
                         let source = event.r#type.split('.').nth(1).unwrap();
                         let handler = handlers.iter().find(|handler| handler.source() == source).unwrap();
-                        assert!(handler.wants(&event));
+                        assert!(handler.wants(event));
                         handler.apply(unit, event).await?;
                     }
                     Ok(())

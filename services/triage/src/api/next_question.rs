@@ -5,6 +5,7 @@ use kernel::{Error, Language, Result};
 use proto::triage::{NextQuestionRequest, NextQuestionResponse, QuestionOption};
 use region::Region;
 
+use crate::domain::evaluate::{Input, evaluate};
 use crate::domain::questionnaire::{Answer, check, next_question};
 
 /// No protocol asks more; a request with more answers is nonsense.
@@ -36,9 +37,15 @@ pub fn answer(region: &Region, request: &NextQuestionRequest) -> Result<NextQues
     // proto3 cannot tell 0 from a field that was left out.
     let age = u8::try_from(request.age).ok().filter(|age| *age > 0);
     check(protocol, reason, &answers, age)?;
-    let Some(question) = next_question(protocol, reason, &answers, age) else { return Ok(done()) };
     // A language that is unknown, or has no text here, falls back to the organisation's own.
     let language = Language::from_code(&request.language).unwrap_or_else(|| organisation.default_language());
+    let Some(question) = next_question(protocol, reason, &answers, age) else {
+        // Whoever has answered that it is dangerous must not have to write first.
+        let input = Input { reason: reason.and_then(|id| organisation.reason(id)), answers: &answers, age, red_flags: &[] };
+        let verdict = evaluate(Some(protocol), &input);
+        let advice = verdict.advice.map(|advice| organisation.text(&advice, language).to_owned()).unwrap_or_default();
+        return Ok(NextQuestionResponse { severity: proto::intake::Severity::from(verdict.severity).into(), advice, ..done() });
+    };
     Ok(NextQuestionResponse {
         done: false,
         question_id: question.id.clone(),
@@ -48,6 +55,7 @@ pub fn answer(region: &Region, request: &NextQuestionRequest) -> Result<NextQues
             .iter()
             .map(|option| QuestionOption { option_id: option.id.clone(), text: organisation.text(&option.text, language).to_owned() })
             .collect(),
+        ..NextQuestionResponse::default()
     })
 }
 

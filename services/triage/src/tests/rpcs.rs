@@ -25,7 +25,8 @@ async fn questions_come_in_the_asked_language_until_none_is_left() {
         let question = next(&world, NextQuestionRequest { language: language.into(), ..asking(&[]) }).await.unwrap();
         assert_eq!(question.text, "Svårt att andas?", "the organisation's own language stands in for {language:?}");
     }
-    assert!(next(&world, asking(&[("breath", "yes")])).await.unwrap().done);
+    let done = next(&world, asking(&[("breath", "yes")])).await.unwrap();
+    assert!(done.done && done.severity() >= proto::intake::Severity::Urgent, "the answers already tell how grave it is: {done:?}");
     let plain = NextQuestionRequest { entry_point_id: "plain".into(), contact_reason_id: "invoice".into(), ..asking(&[]) };
     assert!(next(&world, plain).await.unwrap().done);
 }

@@ -251,7 +251,7 @@ pub async fn open(page: Page, staff: Staff, id: &str, wanted: &Wanted, notice: O
         case::messages(&staff.calls, id, from),
         notes(&staff, id),
         triage(&staff, id),
-        bookings(&page, &staff, id, now),
+        bookings(&page, &staff, id),
         summary(&page, &staff, id),
         replies::list(&staff, id, answers),
         transfer::goals(&page, &staff, &names, &case, answers),
@@ -313,22 +313,23 @@ async fn triage(staff: &Staff, case: &str) -> Result<Option<Triage>, Problem> {
     }
 }
 
-async fn bookings(page: &Page, staff: &Staff, case: &str, now: Time) -> Result<Vec<Booked>, Problem> {
+async fn bookings(page: &Page, staff: &Staff, case: &str) -> Result<Vec<Booked>, Problem> {
     let found = match staff.calls.scheduling().list_bookings(ListBookingsRequest { case_id: case.to_owned() }).await {
         Ok(answer) => answer.into_inner().bookings,
         Err(status) if status.code() == tonic::Code::Unauthenticated => return Err(status.into()),
         Err(_) => Vec::new(),
     };
     let shown = found.into_iter().filter(|one| matches!(one.state(), BookingState::Confirmed | BookingState::Cancelled));
-    Ok(shown.map(|one| booked(page, &one, now)).collect())
+    Ok(shown.map(|one| booked(page, &one)).collect())
 }
 
-fn booked(page: &Page, booking: &Booking, now: Time) -> Booked {
+fn booked(page: &Page, booking: &Booking) -> Booked {
     let slot = booking.slot.clone().unwrap_or_default();
     let starts = slot.time.as_ref().and_then(|time| time.from);
     Booked {
         id: booking.booking_id.clone(),
-        when: view::short(starts.as_ref(), now),
+        // In whole, for it goes into the journal.
+        when: view::moment(starts.as_ref()),
         what: format!("{}, {}", slot.resource_name, view::channel(page, slot.channel())),
         stands: booking.state() == BookingState::Confirmed,
     }

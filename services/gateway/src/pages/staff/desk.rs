@@ -154,6 +154,9 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
         cases::list(&staff, &[CaseState::Closed], &staff.id, CLOSED),
     )?;
     let known = with_offered(&staff, known, &offers.offers).await;
+    let mut offers = offers;
+    // The gravest first, then whichever ends first: that is also what the key for the first one takes.
+    offers.offers.sort_by_key(|offer| (std::cmp::Reverse(offer.severity()), offer.expires_at.as_ref().map(|at| (at.seconds, at.nanos))));
     let row = |case: &str| known.get(case).map(|case| Row::new(&page, &names, case, now));
     let claimable = |queue: &str| staff.is_leader() || names.queue_of(queue).is_some_and(|queue| queue.pull);
     let mut waiting: Vec<Waiting> = queued

@@ -187,7 +187,8 @@ pub fn place_of(page: &Page, place: &GetPositionResponse, door: &EntryPoint) -> 
     }
     let wait = if place.wait_known {
         let minutes = |seconds: u32| seconds.div_ceil(60).max(1);
-        page.say("state-wait").with("from", minutes(place.min_wait_seconds)).with("to", minutes(place.max_wait_seconds)).to_string()
+        let (from, to) = (minutes(place.min_wait_seconds), minutes(place.max_wait_seconds));
+        page.say(if from < to { "state-wait" } else { "state-wait-about" }).with("from", from).with("to", to).to_string()
     } else {
         plain("state-wait-unknown")
     };

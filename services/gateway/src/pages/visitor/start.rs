@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use kernel::Id;
-use proto::intake::{Answer, EntryPoint, OpenCaseRequest};
+use proto::intake::{Answer, EntryPoint, OpenCaseRequest, Severity};
 use proto::triage::{NextQuestionRequest, NextQuestionResponse};
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,10 @@ enum Step {
         request: String,
         /// The words by which one will come back; empty if they come afterwards.
         phrase: String,
+        /// The answers tell of danger: whom to call stands above everything.
+        danger: bool,
+        /// What the protocol advises meanwhile; empty: nothing.
+        advice: String,
     },
 }
 
@@ -149,14 +153,14 @@ async fn next(page: &Page, door: &EntryPoint, said: &Said, q: String) -> Result<
     // Who asks questions may be away; a person reads the text all the same.
     match page.calls().triage().next_question(request).await.map(tonic::Response::into_inner) {
         Ok(question) if !question.done => Ok(Step::Question(question)),
-        Ok(_) => text(),
-        Err(status) if status.code() == tonic::Code::Unavailable => text(),
+        Ok(done) => text(done.severity() == Severity::Emergency, done.advice),
+        Err(status) if status.code() == tonic::Code::Unavailable => text(false, String::new()),
         Err(status) => Err(status.into()),
     }
 }
 
-fn text() -> Result<Step, Problem> {
-    Ok(Step::Text { text: String::new(), error: String::new(), request: fresh_id()?, phrase: String::new() })
+fn text(danger: bool, advice: String) -> Result<Step, Problem> {
+    Ok(Step::Text { text: String::new(), error: String::new(), request: fresh_id()?, phrase: String::new(), danger, advice })
 }
 
 /// A random UUID.
@@ -275,7 +279,11 @@ async fn open(
                 _ => page.say("start-text-busy"),
             };
             // The same id again: if it was taken after all, it is taken once.
-            let mut step = Step::Text { text: written, error: error.to_string(), request, phrase: String::new() };
+            let (danger, advice) = match next(&page, &door, &said, String::new()).await {
+                Ok(Step::Text { danger, advice, .. }) => (danger, advice),
+                _ => (false, String::new()),
+            };
+            let mut step = Step::Text { text: written, error: error.to_string(), request, phrase: String::new(), danger, advice };
             if let (Step::Text { phrase, .. }, Some(offered)) = (&mut step, said.offered.as_ref().filter(|_| known)) {
                 phrase.clone_from(&offered.phrase);
             }
