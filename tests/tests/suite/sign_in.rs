@@ -182,7 +182,7 @@ async fn operators_and_people_of_several_places_sign_in(stack: Stack) {
     // Operators are nobody's workers.
     house.issuer.userinfo(json!({"roles": ["samtal-drift"]}));
     let (head, page, _) = house.sign_in("SE1-drift").await;
-    assert!(page.contains("url=/sessions"), "{page}");
+    assert!(page.contains("url=/region"), "{page}");
     let session = cookie(&head, "samtal-staff");
     let (head, page) = ask(&house.suite, "GET", "/sessions", &session, "").await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}\n{page}");
