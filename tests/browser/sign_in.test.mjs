@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CLIENT, Issuer, SECRET } from './issuer.mjs';
 import { Mail } from './mail.mjs';
-import { Suite, accessible, fits, launch, person, phone, picture } from './support.mjs';
+import { Suite, accessible, desktop, fits, launch, person, phone, picture } from './support.mjs';
 
 const known = { 'siv.provlund': 'SE-siv', 'karin.mallqvist': 'SE-karin', 'arne.exempelsson': 'SE-both', 'anna.kladdman': 'SE-both' };
 const claims = (hsa, more) => ({ employeeHsaId: hsa, work: { places: ['V', 'O'] }, roles: [], ...more });
@@ -171,6 +171,10 @@ test('a nurse without a service is invited by her leader and comes in, then with
   await accessible(leader, 'how the staff sign in');
   await fits(leader, 'how the staff sign in');
   await picture(leader, 'sign-in-access-desktop');
+  await leader.setViewportSize(phone.viewport);
+  await fits(leader, 'how the staff sign in, on a phone');
+  await picture(leader, 'sign-in-access-phone');
+  await leader.setViewportSize(desktop.viewport);
   await card.getByLabel('E-postadress').fill('olle@example.org');
   await card.getByRole('button', { name: 'Skicka inbjudan' }).click();
   await leader.getByRole('status').getByText('Inbjudan är på väg.').waitFor();

@@ -89,7 +89,8 @@ pub async fn invite(
             Error::new(Code::ResourceExhausted, "TOO_MANY_INVITATIONS", format!("too many; wait {} seconds", wait.as_secs().max(1)))
         })?;
     }
-    let mailed = !pages.is_empty() && !(operator && request.without_mail);
+    let by_hand = operator && request.without_mail;
+    let mailed = !pages.is_empty() && !by_hand;
     let new = Invitation {
         id: Id::new(node.now()),
         organisation: organisation.id.clone(),
