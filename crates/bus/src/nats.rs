@@ -103,17 +103,23 @@ impl NatsBus {
 
     /// What the stream is made with.
     fn config(&self) -> stream::Config {
-        // In a cluster each server tells the others' addresses.
-        let alone = self.client.server_info().connect_urls.len() < 3;
+        let num_replicas = match self.replicas {
+            // In a cluster each server tells the others' addresses.
+            0 if self.client.server_info().connect_urls.len() >= 3 => 3,
+            0 => 1,
+            wanted => wanted,
+        };
         stream::Config {
-            num_replicas: if self.replicas > 0 {
-                self.replicas
-            } else if alone {
-                1
-            } else {
-                3
-            },
-            ..config()
+            name: STREAM.to_owned(),
+            subjects: vec!["samtal.log.>".to_owned()],
+            storage: stream::StorageType::File,
+            retention: stream::RetentionPolicy::Limits,
+            discard: stream::DiscardPolicy::Old,
+            max_age: MAX_AGE,
+            duplicate_window: DUPLICATE_WINDOW,
+            max_bytes: 4 * 1024 * 1024 * 1024,
+            num_replicas,
+            ..Default::default()
         }
     }
 
@@ -138,8 +144,7 @@ impl NatsBus {
 
     /// Makes the stream, or changes it to what it should be.
     pub async fn provision(&self) -> Result<String> {
-        let config = self.config();
-        let made = self.jetstream.create_or_update_stream(config).await;
+        let made = self.jetstream.create_or_update_stream(self.config()).await;
         let info = made.map_err(|error| Error::unavailable(format!("NATS does not make the stream {STREAM}: {error}")))?;
         Ok(format!(
             "stream {}: {} replica(s), {} batches, at most {} hours and {} MiB",
@@ -267,19 +272,5 @@ async fn read(bus: &NatsBus, service: &str, sender: &mpsc::Sender<Bytes>) -> Res
         if sender.try_send(message.payload.clone()).is_err() && sender.is_closed() {
             return Ok(());
         }
-    }
-}
-
-fn config() -> stream::Config {
-    stream::Config {
-        name: STREAM.to_owned(),
-        subjects: vec!["samtal.log.>".to_owned()],
-        storage: stream::StorageType::File,
-        retention: stream::RetentionPolicy::Limits,
-        discard: stream::DiscardPolicy::Old,
-        max_age: MAX_AGE,
-        duplicate_window: DUPLICATE_WINDOW,
-        max_bytes: 4 * 1024 * 1024 * 1024,
-        ..Default::default()
     }
 }
