@@ -3,7 +3,9 @@
 use crate::journey::close;
 use crate::load::{self, Load, Repeat};
 use futures::future::join_all;
-use proto::intake::{Outcome, RateCaseRequest};
+use proto::intake::converse_request::Frame;
+use proto::intake::converse_response::Frame as Answer;
+use proto::intake::{ConverseRequest, Outcome, PostMessageRequest, RateCaseRequest};
 use proto::routing::ClaimCaseRequest;
 use samtal_tests::long;
 use samtal_tests::proxy::Proxy;
@@ -12,6 +14,8 @@ use samtal_tests::suite::{Person, Setup, Stack, TestSuite, eventually};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
 
 /// From the door to the rating; answers how many messages it had.
 async fn whole_way(suite: &TestSuite, sten: &Person) -> i64 {
@@ -120,4 +124,31 @@ async fn p10_an_outage_is_not_poison() {
         (0, 0)
     })
     .await;
+}
+
+/// A frame of `Converse` has no deadline on the wire, and gets one all the same: a store that says nothing holds nobody for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_is_answered_in_time_though_the_store_hangs() {
+    let suite = Setup::new(Stack::Region).proxied().start().await;
+    let visitor = suite.visitor("alfa-far-door", "alfa-cold", "hej").await;
+    let (frames, requests) = tokio::sync::mpsc::channel(8);
+    let mut answers = visitor.me.conversations().converse(ReceiverStream::new(requests)).await.unwrap().into_inner();
+    let store = suite.to_store.clone().unwrap();
+    let mut post = async || {
+        let message =
+            PostMessageRequest { case_id: visitor.case_id.clone(), client_id: "v1".into(), text: "hör ni?".into(), ..Default::default() };
+        frames.send(ConverseRequest { frame: Some(Frame::Post(message)), ..Default::default() }).await.unwrap();
+        let answer = tokio::time::timeout(rpc::gate::DEFAULT_DEADLINE * 2, answers.message()).await.expect("an answer in time");
+        answer.unwrap().expect("the stream goes on").frame.unwrap()
+    };
+    store.stall();
+    match post().await {
+        // The same words as of a call of its own.
+        Answer::Error(error) => assert_eq!((error.code, error.reason.as_str()), (Code::DeadlineExceeded as i32, "DEADLINE_EXCEEDED")),
+        other => panic!("{other:?}"),
+    }
+    store.heal();
+    eventually("repeated on the same stream, it is taken", async || matches!(post().await, Answer::Posted(_)).then_some(())).await;
+    let written = visitor.me.messages(&visitor.case_id).await.unwrap();
+    assert_eq!(written.iter().filter(|message| message.client_id == "v1").count(), 1);
 }

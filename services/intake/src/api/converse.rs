@@ -12,6 +12,8 @@ use kernel::{Error, Result};
 use proto::intake::converse_request::Frame;
 use proto::intake::converse_response::Frame as Answer;
 use proto::intake::{ConverseRequest, ConverseResponse, FrameDone, FrameError, StreamEnding, SubscribeRequest};
+use rpc::gate::{DEFAULT_DEADLINE, overdue};
+use rpc::refusal::reworded;
 use rpc::{Caller, status};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -73,7 +75,7 @@ impl Stream {
                 frame = frames.next() => match frame {
                     Some(Ok(frame)) => self.take(frame).await,
                     // Too large, or no frame at all: what comes behind it cannot be told apart any more, and the client shall know why.
-                    Some(Err(status)) => return self.end(status).await,
+                    Some(Err(status)) => return self.end(reworded(&status).unwrap_or(status)).await,
                     None => break,
                 },
                 () = &mut life => {
@@ -111,7 +113,7 @@ impl Stream {
 
     async fn take(&mut self, request: ConverseRequest) {
         let id = request.correlation_id;
-        if let Err(error) = self.dispatch(request).await {
+        if let Err(error) = in_time(self.dispatch(request)).await {
             self.say(id, Answer::Error(frame_error(error))).await;
         }
     }
@@ -193,19 +195,23 @@ impl Stream {
 /// Works off one conversation's frames in order.
 async fn work(app: App, mut waiting: mpsc::Receiver<(u64, Caller, Frame)>, sender: Sender) {
     while let Some((correlation_id, caller, frame)) = waiting.recv().await {
-        let done = match frame {
-            Frame::Post(request) => match Post::parse(request) {
-                Ok(post) => app.post(&caller, post).await.map(|(answer, _)| Answer::Posted(answer)),
-                Err(error) => Err(error),
-            },
-            Frame::Typing(request) => conversations::typing(&app, &caller, &request).await.map(|()| Answer::Done(FrameDone {})),
-            Frame::Subscribe(_) | Frame::Unsubscribe(_) => Ok(Answer::Done(FrameDone {})),
+        let done = async {
+            match frame {
+                Frame::Post(request) => app.post(&caller, Post::parse(request)?).await.map(|(answer, _)| Answer::Posted(answer)),
+                Frame::Typing(request) => conversations::typing(&app, &caller, &request).await.map(|()| Answer::Done(FrameDone {})),
+                Frame::Subscribe(_) | Frame::Unsubscribe(_) => Ok(Answer::Done(FrameDone {})),
+            }
         };
-        let frame = done.unwrap_or_else(|error| Answer::Error(frame_error(error)));
+        let frame = in_time(done).await.unwrap_or_else(|error| Answer::Error(frame_error(error)));
         if sender.send(Ok(ConverseResponse { correlation_id, frame: Some(frame) })).await.is_err() {
             return;
         }
     }
+}
+
+/// A frame has no deadline of its own on the wire: without this one, a store that hangs would hold its conversation for ever.
+async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(DEFAULT_DEADLINE, work).await.unwrap_or_else(|_| Err(overdue()))
 }
 
 /// Passes a subscription's events on under its correlation id.
