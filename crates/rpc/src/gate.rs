@@ -18,7 +18,7 @@ use tracing::Instrument;
 use crate::authenticate::Authenticator;
 use crate::caller::{Caller, denied};
 use crate::position::Reached;
-use crate::refusal::reworded;
+use crate::refusal::meant;
 use crate::status::status;
 use crate::watch::Watch;
 use crate::whence::{self, Whence};
@@ -26,7 +26,7 @@ use crate::whence::{self, Whence};
 /// A call without a deadline gets this one, and so does each frame of a stream.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 /// Nobody gets a longer one; for a stream it limits only the way to its first answer.
-const MAX_DEADLINE: Duration = Duration::from_secs(120);
+pub const MAX_DEADLINE: Duration = Duration::from_secs(120);
 /// Services that answer without a token: they say nothing about anybody.
 const OPEN: [&str; 3] = ["grpc.health.v1.Health/", "grpc.reflection.v1.ServerReflection/", "grpc.reflection.v1alpha.ServerReflection/"];
 
@@ -172,7 +172,7 @@ fn header(headers: &http::HeaderMap, name: &str) -> String {
 /// A refusal of tonic's own, in our words.
 fn refusal(response: http::Response<Body>) -> http::Response<Body> {
     let said = response.headers().contains_key("grpc-status").then(|| tonic::Status::from_header_map(response.headers()));
-    said.flatten().and_then(|said| reworded(&said)).map_or(response, tonic::Status::into_http)
+    said.flatten().and_then(|said| meant(&said)).map_or(response, |error| status(error).into_http())
 }
 
 /// What a call is told, or a frame, that took longer than it may.

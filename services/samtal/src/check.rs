@@ -171,6 +171,12 @@ async fn nats(config: &Config, patience: Duration) -> Result<Vec<Line>> {
         }
         Some(copies) => say(Grade::Fine, format!("the stream has {copies} cop{}", if copies == 1 { "y" } else { "ies" })),
     }
+    if server.small {
+        say(
+            Grade::Think,
+            "had no room for the whole stream: give JetStream 5 GiB of disk (max_file_store), then `samtal provision`".to_owned(),
+        );
+    }
     match (server.asks_who, server.encrypted) {
         (true, true) => say(Grade::Fine, "asks who we are, and the connection is encrypted".to_owned()),
         (true, false) => say(Grade::Think, "asks who we are, but the connection is not encrypted: tls://".to_owned()),

@@ -88,6 +88,12 @@ async fn check_says_what_is_unsafe_line_by_line() {
     let (done, said) =
         samtal(&["check", "--store", "postgres://samtal:KANARIE@127.0.0.1:1/x", "--bus", "nats://u:KANARIE@127.0.0.1:1"]).await;
     assert!(!done && said.contains("UNSAFE PostgreSQL") && said.contains("UNSAFE NATS") && !said.contains("KANARIE"), "{said}");
+    // A server that has no room for the whole stream gets a smaller one, and that is said.
+    let small = tokio::task::spawn_blocking(|| Nats::start_with_room("300MB")).await.unwrap();
+    let (done, said) = samtal(&["provision", "--store", &store, "--bus", &small.url()]).await;
+    assert!(done && said.contains("256 MiB"), "{said}");
+    let (_, said) = samtal(&["check", "--store", &store, "--bus", &small.url()]).await;
+    assert!(said.contains("think  NATS: had no room for the whole stream"), "{said}");
     let (done, said) = samtal(&["check"]).await;
     assert!(done && said.contains("embedded: one machine"), "{said}");
     let (done, said) = samtal(&["migrate"]).await;
