@@ -37,7 +37,6 @@ mod doors_found;
 mod dynamic;
 mod exactly_once;
 mod files;
-mod invitations;
 mod isolation;
 mod issuer;
 mod journey;

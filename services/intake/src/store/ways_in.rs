@@ -26,9 +26,10 @@ fn invitation(row: &Row) -> Result<Invitation> {
     })
 }
 
-/// Keeps a new invitation in place of earlier ones of the same worker.
+/// Keeps a new invitation in place of earlier ones of the same worker. Those of the organisation whose time is over go, with their addresses.
 pub async fn invite(unit: &mut Unit<'_>, new: &Invitation, token_hash: Vec<u8>, by: &str) -> Result<()> {
-    unit.tx.exec("DELETE FROM invitation WHERE organisation = $1 AND worker_id = $2", args![&new.organisation, &new.worker]).await?;
+    let old = "DELETE FROM invitation WHERE organisation = $1 AND (worker_id = $2 OR expires_at <= $3)";
+    unit.tx.exec(old, args![&new.organisation, &new.worker, unit.now]).await?;
     unit.tx
         .exec(
             "INSERT INTO invitation (invitation_id, organisation, worker_id, email, language, token_hash, invited_by, created_at, expires_at) \
