@@ -250,7 +250,8 @@ test('unread messages of other conversations are counted, and what is being writ
   await good(olle, 'book');
   await olle.locator('button.time').first().click();
   await olle.getByText('Tiden är bokad.').waitFor();
-  await olle.getByRole('button', { name: 'Avboka' }).click();
+  await olle.getByText('Avboka', { exact: true }).click();
+  await olle.getByRole('button', { name: 'Ja, avboka' }).click();
   await olle.getByText('Tiden är avbokad.').waitFor();
   await go(olle);
   await leave(olle);
