@@ -168,11 +168,47 @@ test('danger shows the numbers at once and after a reload, and script stays text
   await accessible(page, 'danger-answered');
   await fits(page, 'danger-answered');
   await picture(page, 'visitor-danger-answered');
+  // How old a child is can decide how urgent it is.
+  await page.goto('/e/demo-open/start');
+  for (const answer of ['Mitt barn', 'Feber']) await page.getByRole('button', { name: answer, exact: true }).click();
+  await page.getByRole('heading', { name: 'Hur gammalt är barnet?' }).waitFor();
+  await page.getByLabel('Ålder i år').fill('litet');
+  await page.getByRole('button', { name: 'Fortsätt' }).click();
+  await seen(page, 'Skriv åldern i hela år');
+  assert.equal(await page.getByLabel('Ålder i år').inputValue(), 'litet');
+  await accessible(page, 'age');
+  await fits(page, 'age');
+  await picture(page, 'visitor-age');
+  await page.getByLabel('Ålder i år').fill('0');
+  await page.getByRole('button', { name: 'Fortsätt' }).click();
+  for (const answer of ['Nej', 'Några dagar eller kortare', 'Nej']) await page.getByRole('button', { name: answer, exact: true }).click();
+  await seen(page, 'Ett barn under ett år med feber');
   const script = '<script>document.title="x"</script><img src=x onerror=alert(1)>';
   await open(page, script);
   assert.deepEqual(await texts(page), [script]);
+  const second = await context.newPage();
+  await second.goto(page.url());
   await write(page, 'Jag vill inte leva längre, jag tänker ta mitt liv.');
   await page.locator('#safety a[href="tel:112"]').waitFor();
+  // In the other tab at once, and in sight whatever is said after it.
+  const near = (tab) => tab.locator('#calls a[href="tel:112"]').evaluate((link) => {
+    const box = link.getBoundingClientRect();
+    return box.top >= 0 && box.bottom <= innerHeight && document.elementFromPoint(box.left + 4, box.top + 4)?.closest('a') === link;
+  });
+  for (const tab of [second, page]) {
+    await tab.locator('#calls a[href="tel:112"]').waitFor();
+    for (let n = 0; n < 4; n += 1) {
+      await write(tab, `rad ${n} ${tab === page}`);
+      await sent(tab, `rad ${n} ${tab === page}`);
+    }
+    await tab.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    assert.ok(await near(tab), 'the numbers are in sight');
+  }
+  await picture(second, 'visitor-danger-second-tab');
+  await second.locator('#calls summary').click();
+  await second.reload();
+  await second.locator('#calls:not([open])').waitFor();
+  await second.close();
   await accessible(page, 'danger');
   await fits(page, 'danger');
   await picture(page, 'visitor-danger');
@@ -307,7 +343,7 @@ test('a visitor and a nurse, from the queue to the rating', async () => {
   await page.getByLabel('Vill du berätta mer?').fill('Bra hjälp.');
   await page.getByRole('button', { name: 'Skicka betyget' }).click();
   await seen(page, '4 av 5');
-  const copy = await (await context.request.get(`${page.url()}/copy`)).json();
+  const copy = await (await context.request.get(`${page.url()}/copy/data`)).json();
   assert.match(JSON.stringify(copy), /I två veckor/);
   await page.getByRole('button', { name: 'Öppna samtalet igen' }).click();
   await page.getByLabel('Skriv ett meddelande').waitFor();

@@ -3,7 +3,11 @@
 use samtal_tests::suite::{SOON, Setup, Stack, TestSuite};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-on_both_stacks!(a_nurse_of_the_demo_signs_in_with_one_click_and_out_again, a_screen_follows_a_conversation_from_where_it_was);
+on_both_stacks!(
+    a_nurse_of_the_demo_signs_in_with_one_click_and_out_again,
+    a_screen_follows_a_conversation_from_where_it_was,
+    p19_numbers_stand_above_every_page_of_the_conversation,
+);
 
 /// One request over a connection of its own: the head and the body of the answer.
 pub async fn ask(suite: &TestSuite, method: &str, path: &str, cookies: &str, form: &str) -> (String, String) {
@@ -101,4 +105,35 @@ async fn a_screen_follows_a_conversation_from_where_it_was(stack: Stack) {
     // Somebody else's cookie has no such case.
     let (head, _) = ask(&suite, "POST", "/live/ticket", cookies.split(';').next().unwrap(), &form).await;
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+}
+
+/// As a browser without script sees it; what scripts make of it, the browser's tests say.
+async fn p19_numbers_stand_above_every_page_of_the_conversation(stack: Stack) {
+    let suite = Setup::new(stack).pages(gateway::Settings::default()).start().await;
+    let visitor = suite.visitor("alfa-door", "alfa-cold", "hej").await;
+    let cookies = format!("samtal-visitor={}~{}", visitor.case_id, visitor.me.token);
+    let home = format!("/c/{}", visitor.case_id);
+    let see = async |path: &str| ask(&suite, "GET", &format!("{home}{path}"), &cookies, "").await.1;
+    assert!(see("").await.contains("id=\"calls\" open hidden"));
+    assert!(!see("/news?after=1").await.contains("tel:"));
+    visitor.me.post(&visitor.case_id, "two", "jag vill inte leva").await.unwrap();
+    let page = see("").await;
+    let header = page.split("</header>").next().unwrap();
+    assert!(header.contains("id=\"calls\" open>") && header.contains("href=\"tel:112\""), "{header}");
+    // In the frame of a page that is open already, above what is new.
+    let news = see("/news?after=1").await;
+    assert!(news.find("class=\"safety\"") < news.find("class=\"conversation\""), "{news}");
+    assert!(see("/safety").await.contains("href=\"tel:112\""));
+    // However much is said after it.
+    for n in 0..3 {
+        visitor.me.post(&visitor.case_id, &format!("more {n}"), "och en sak till").await.unwrap();
+    }
+    assert!(see("?from=4").await.contains("id=\"calls\" open>"));
+    let close = proto::intake::CloseCaseRequest {
+        case_id: visitor.case_id.clone(),
+        outcome: proto::intake::Outcome::Abandoned.into(),
+        ..Default::default()
+    };
+    visitor.me.cases().close_case(close).await.unwrap();
+    assert!(see("").await.contains("id=\"calls\" open hidden"), "the case has ended");
 }
