@@ -9,7 +9,7 @@ import { CLIENT, Issuer, SECRET } from './issuer.mjs';
 import { Suite, accessible, fits, launch, person, phone, picture } from './support.mjs';
 
 const known = { 'siv.provlund': 'SE-siv', 'karin.mallqvist': 'SE-karin', 'arne.exempelsson': 'SE-both', 'anna.kladdman': 'SE-both' };
-const claims = (hsa, more) => ({ employeeHsaId: hsa, work: { places: ['V', 'O'] }, roles: [], ...more });
+const claims = (hsa, more) => ({ employeeHsaId: hsa, employment: { places: ['V', 'O'] }, roles: [], ...more });
 
 let suite, browser, issuer, folder;
 before(async () => {
@@ -18,9 +18,9 @@ before(async () => {
     Karin: claims('SE-karin', { roles: ['chief'] }),
     'Karin, without her role': claims('SE-karin'),
     'Arne and Anna': claims('SE-both'),
-    'Arne at work': claims('SE-both', { work: { places: ['V'] } }),
+    'Arne at work': claims('SE-both', { employment: { places: ['V'] } }),
     Nobody: claims('SE-<script>alert(1)</script>'),
-    'Siv, elsewhere': claims('SE-siv', { work: { places: ['X'] } }),
+    'Siv, elsewhere': claims('SE-siv', { employment: { places: ['X'] } }),
   });
   folder = mkdtempSync(join(tmpdir(), 'samtal-sign-in-'));
   const at = (name) => join(folder, name);
@@ -33,7 +33,7 @@ issuer = "${issuer.url}"
 client_id = "${CLIENT}"
 client_secret_file = "${at('secret')}"
 subject = "employeeHsaId"
-organisation = { claim = "/work/places", values = { V = "vardcentralerna", O = "oppenvarden" } }
+organisation = { claim = "/employment/places", values = { V = "vardcentralerna", O = "oppenvarden" } }
 leader = { claim = "roles", values = ["chief"] }
 `,
   );

@@ -11,6 +11,7 @@
 
 pub mod browser;
 pub mod cluster;
+pub mod http;
 mod person;
 pub mod ports;
 pub mod process;

@@ -63,7 +63,7 @@ impl Person {
     /// As an operator: applies a region given as YAML.
     pub async fn apply_region(&self, yaml: &str) {
         let document = region::parse("tests.yaml", yaml).unwrap_or_else(|findings| panic!("{}", apply::refused(&findings)));
-        apply::apply(&self.client, &document, false).await.expect("the region is taken");
+        apply::apply(&self.client, &document).await.expect("the region is taken");
     }
 
     /// As an operator: a token for anybody but a visitor.

@@ -1,6 +1,8 @@
 //! The real `samtal` binary (or any program) as a process that tests start, watch and kill.
 
+use crate::remote::SECRET;
 use crate::spawn;
+use crate::suite::SOON;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,6 +16,19 @@ use std::time::{Duration, Instant};
 pub struct Launch {
     label: String,
     command: Command,
+}
+
+/// A command as an operator types it, with the secret of tests: whether it succeeded, and all that it said.
+pub async fn samtal(args: &[&str]) -> (bool, String) {
+    let mut process = Launch::samtal(args[0]).args(args).env("SAMTAL_SECRET", SECRET).start();
+    let ended = tokio::task::spawn_blocking(move || (process.wait_exit(3 * SOON).success(), process.lines().join("\n")));
+    ended.await.expect("waited for")
+}
+
+/// A command that must fail, and say `why`.
+pub async fn refused(args: &[&str], why: &str) {
+    let (done, said) = samtal(args).await;
+    assert!(!done && said.contains(why), "{args:?}: {said}");
 }
 
 impl Launch {

@@ -5,7 +5,6 @@ use crate::process::{Launch, Process};
 use crate::suite::{Person, SOON, eventually, region_yaml};
 use ::suite::client;
 use proto::access::PrincipalKind;
-use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use store::{Db, Scoped};
@@ -95,14 +94,7 @@ impl Remote {
         let line = process.wait_for_line("metrics at http://", SOON);
         let url = line.split("metrics at http://").nth(1).unwrap_or_default();
         let at = url.split('/').next().unwrap_or_default().to_owned();
-        let fetch = move || -> std::io::Result<String> {
-            let mut stream = std::net::TcpStream::connect(&at)?;
-            stream.write_all(format!("GET /metrics HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n").as_bytes())?;
-            let mut text = String::new();
-            stream.read_to_string(&mut text)?;
-            Ok(text)
-        };
-        let answer = tokio::task::spawn_blocking(fetch).await.expect("fetched").expect("/metrics answers");
+        let answer = crate::http::get(&at, "/metrics", "").await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         answer
     }

@@ -42,6 +42,8 @@ pub struct Server {
     pub asks_who: bool,
     /// Copies of the stream; None if there is no stream yet.
     pub replicas: Option<usize>,
+    /// The stream is smaller than it should be, for want of room.
+    pub small: bool,
 }
 
 /// A bus: inside this process, or NATS. Cheap to clone.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::jetstream::{self, consumer, stream};
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
+use async_nats::jetstream::{self, ErrorCode, consumer, stream};
 use async_nats::{Client, HeaderMap};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -17,6 +18,9 @@ use crate::{Live, LiveStream, LogStream, Server, Settings};
 const STREAM: &str = "SAMTAL_LOG";
 /// How long the tail is kept: long enough for a weekend's outage of a consumer; never beyond the erasure deadline.
 const MAX_AGE: Duration = Duration::from_secs(72 * 3600);
+/// Bytes that the stream may take. A server reserves them when it makes the stream, so one with little room is asked for less: a
+/// shorter tail means more reading from the logs themselves, and nothing worse.
+const MAX_BYTES: [i64; 3] = [4 << 30, 1 << 30, 256 << 20];
 /// How long the server remembers message ids.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -93,27 +97,50 @@ impl NatsBus {
         if self.stream_ready.load(Ordering::Relaxed) {
             return Ok(());
         }
-        self.jetstream
-            .get_or_create_stream(self.config())
-            .await
-            .map_err(|error| Error::unavailable(format!("NATS has no stream {STREAM}: {error}")))?;
+        let made = self.with_room(|config| self.jetstream.get_or_create_stream(config)).await;
+        made.map_err(|error| Error::unavailable(format!("NATS has no stream {STREAM}: {error}")))?;
         self.stream_ready.store(true, Ordering::Relaxed);
         Ok(())
     }
 
+    /// Makes the stream as large as the server has room for.
+    async fn with_room<T, Made>(&self, make: impl Fn(stream::Config) -> Made) -> Result<T, CreateStreamError>
+    where
+        Made: Future<Output = Result<T, CreateStreamError>>,
+    {
+        let mut config = self.config();
+        for smaller in MAX_BYTES.into_iter().skip(1) {
+            match make(config.clone()).await {
+                Err(error) if has_no_room(&error) => {
+                    let (wanted, next) = (config.max_bytes >> 20, smaller >> 20);
+                    tracing::warn!("NATS has no room for a stream of {wanted} MiB (max_file_store, disk); asking for {next} MiB");
+                    config.max_bytes = smaller;
+                }
+                done => return done,
+            }
+        }
+        make(config).await
+    }
+
     /// What the stream is made with.
     fn config(&self) -> stream::Config {
-        // In a cluster each server tells the others' addresses.
-        let alone = self.client.server_info().connect_urls.len() < 3;
+        let num_replicas = match self.replicas {
+            // In a cluster each server tells the others' addresses.
+            0 if self.client.server_info().connect_urls.len() >= 3 => 3,
+            0 => 1,
+            wanted => wanted,
+        };
         stream::Config {
-            num_replicas: if self.replicas > 0 {
-                self.replicas
-            } else if alone {
-                1
-            } else {
-                3
-            },
-            ..config()
+            name: STREAM.to_owned(),
+            subjects: vec!["samtal.log.>".to_owned()],
+            storage: stream::StorageType::File,
+            retention: stream::RetentionPolicy::Limits,
+            discard: stream::DiscardPolicy::Old,
+            max_age: MAX_AGE,
+            duplicate_window: DUPLICATE_WINDOW,
+            max_bytes: MAX_BYTES[0],
+            num_replicas,
+            ..Default::default()
         }
     }
 
@@ -123,7 +150,7 @@ impl NatsBus {
             return Err(Error::unavailable("NATS is not connected"));
         }
         let stream = match self.jetstream.get_stream(STREAM).await {
-            Ok(stream) => Some(stream.cached_info().config.num_replicas),
+            Ok(stream) => Some((stream.cached_info().config.num_replicas, stream.cached_info().config.max_bytes)),
             Err(error) if matches!(error.kind(), jetstream::context::GetStreamErrorKind::JetStream(_)) => None,
             Err(error) => return Err(Error::unavailable(format!("JetStream does not answer: {error}"))),
         };
@@ -132,14 +159,14 @@ impl NatsBus {
             servers: info.connect_urls.len().max(1),
             encrypted: info.tls_required,
             asks_who: info.auth_required,
-            replicas: stream,
+            replicas: stream.map(|(replicas, _)| replicas),
+            small: stream.is_some_and(|(_, max_bytes)| max_bytes < MAX_BYTES[0]),
         })
     }
 
     /// Makes the stream, or changes it to what it should be.
     pub async fn provision(&self) -> Result<String> {
-        let config = self.config();
-        let made = self.jetstream.create_or_update_stream(config).await;
+        let made = self.with_room(|config| self.jetstream.create_or_update_stream(config)).await;
         let info = made.map_err(|error| Error::unavailable(format!("NATS does not make the stream {STREAM}: {error}")))?;
         Ok(format!(
             "stream {}: {} replica(s), {} batches, at most {} hours and {} MiB",
@@ -225,6 +252,12 @@ impl NatsBus {
     }
 }
 
+/// Whether the server lacks the bytes that the stream would reserve.
+fn has_no_room(error: &CreateStreamError) -> bool {
+    let CreateStreamErrorKind::JetStream(said) = error.kind() else { return false };
+    matches!(said.error_code(), ErrorCode::STORAGE_RESOURCES_EXCEEDED | ErrorCode::INSUFFICIENT_RESOURCES | ErrorCode::CLUSTER_NO_PEERS)
+}
+
 /// Reads a service's batches for as long as somebody listens, with a consumer that is made anew whenever it is lost:
 /// its state is the reader's own cursor, so nothing of it needs to survive.
 async fn follow(bus: NatsBus, service: &'static str, sender: mpsc::Sender<Bytes>) {
@@ -267,19 +300,5 @@ async fn read(bus: &NatsBus, service: &str, sender: &mpsc::Sender<Bytes>) -> Res
         if sender.try_send(message.payload.clone()).is_err() && sender.is_closed() {
             return Ok(());
         }
-    }
-}
-
-fn config() -> stream::Config {
-    stream::Config {
-        name: STREAM.to_owned(),
-        subjects: vec!["samtal.log.>".to_owned()],
-        storage: stream::StorageType::File,
-        retention: stream::RetentionPolicy::Limits,
-        discard: stream::DiscardPolicy::Old,
-        max_age: MAX_AGE,
-        duplicate_window: DUPLICATE_WINDOW,
-        max_bytes: 4 * 1024 * 1024 * 1024,
-        ..Default::default()
     }
 }

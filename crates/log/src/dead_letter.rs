@@ -6,7 +6,7 @@ use kernel::error::Code;
 use kernel::{Error, Id, Result};
 use prost::Message;
 use proto::log::{DeadLetter, Envelope};
-use store::{Db, Whose, args};
+use store::{Db, Row, Whose, args};
 
 use crate::consumer_driver::Handler;
 use crate::log::Log;
@@ -46,17 +46,18 @@ pub async fn list(db: &Db, consumer: &str) -> Result<Vec<DeadLetter>> {
             args![],
         )
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(DeadLetter {
-                consumer: consumer.to_owned(),
-                source: row.text(0)?,
-                event: Some(crate::reader::decode(&row.get::<Vec<u8>>(1)?)?),
-                reason: row.text(2)?,
-                created_at: Some(proto::timestamp(row.time(3)?)),
-            })
-        })
-        .collect()
+    rows.iter().map(|row| read(row, consumer)).collect()
+}
+
+/// A letter from its source, envelope, reason and time.
+pub(crate) fn read(row: &Row, consumer: &str) -> Result<DeadLetter> {
+    Ok(DeadLetter {
+        consumer: consumer.to_owned(),
+        source: row.text(0)?,
+        event: Some(crate::reader::decode(&row.get::<Vec<u8>>(1)?)?),
+        reason: row.text(2)?,
+        created_at: Some(proto::timestamp(row.time(3)?)),
+    })
 }
 
 /// What to do with the dead letter itself; those parked behind it take effect either way.

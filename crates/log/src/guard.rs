@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use kernel::error::Code;
-use kernel::{Error, Result};
+use kernel::error::{Code, Violations};
+use kernel::{Error, Id, Result};
 use proto::log::{Cursor, Head};
 use store::{Scoped, args, values};
 use tokio::sync::watch;
@@ -18,6 +18,10 @@ use crate::log::Log;
 pub const WENT_BACK: &str = "LOG_WENT_BACK";
 /// Reason of what a log refuses that may have gone back while a consumer cannot be asked.
 pub const UNPROVEN: &str = "LOG_UNPROVEN";
+
+/// The longest name of a service, and the longest reason why one stands still, in bytes.
+const MAX_NAME: usize = 64;
+const MAX_REASON: usize = 4096;
 
 /// Where the check at the start stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +118,23 @@ pub async fn refresh(log: &Log) -> Result<Option<String>> {
         changed
     });
     Ok(log.guard().why())
+}
+
+/// Whether cursors can be what they say they are; nonsense that was heard would stop a log's writes.
+pub fn plausible(cursors: &[Cursor]) -> Result<()> {
+    let mut violations = Violations::default();
+    let is_id = |id: &str| id.is_empty() || Id::parse("id", id).is_ok();
+    for (at, cursor) in cursors.iter().enumerate() {
+        let field = |name: &str| format!("cursors[{at}].{name}");
+        for (name, text) in [("consumer", &cursor.consumer), ("source", &cursor.source)] {
+            violations.check((1..=MAX_NAME).contains(&text.len()), &field(name), "must be the name of a service");
+        }
+        violations.check(is_id(&cursor.incarnation), &field("incarnation"), "must be an id, or empty");
+        violations.check(is_id(&cursor.event_id), &field("event_id"), "must be an id, or empty");
+        violations.check(cursor.position >= 0, &field("position"), "must not be negative");
+        violations.check(cursor.halted.len() <= MAX_REASON, &field("halted"), "must be at most 4,096 bytes");
+    }
+    violations.done()
 }
 
 /// Hears what others have seen of this log, and marks it if that is more, or other, than it holds. The cursors must have

@@ -18,14 +18,15 @@ use tracing::Instrument;
 use crate::authenticate::Authenticator;
 use crate::caller::{Caller, denied};
 use crate::position::Reached;
+use crate::refusal::meant;
 use crate::status::status;
 use crate::watch::Watch;
 use crate::whence::{self, Whence};
 
-/// A call without a deadline gets this one.
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// A call without a deadline gets this one, and so does each frame of a stream.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 /// Nobody gets a longer one; for a stream it limits only the way to its first answer.
-const MAX_DEADLINE: Duration = Duration::from_secs(120);
+pub const MAX_DEADLINE: Duration = Duration::from_secs(120);
 /// Services that answer without a token: they say nothing about anybody.
 const OPEN: [&str; 3] = ["grpc.health.v1.Health/", "grpc.reflection.v1.ServerReflection/", "grpc.reflection.v1alpha.ServerReflection/"];
 
@@ -91,12 +92,7 @@ where
                 };
                 let answer = match tokio::time::timeout(limit, served).await {
                     Ok(answer) => answer,
-                    Err(_) => Ok(status(Error::new(
-                        Code::DeadlineExceeded,
-                        "DEADLINE_EXCEEDED",
-                        "the call's deadline has passed; whether it took effect is unknown, so repeat it with the same request_id or client_id",
-                    ))
-                    .into_http()),
+                    Err(_) => Ok(status(overdue()).into_http()),
                 };
                 answer.map(|answer| seen.answered(answer))
             }
@@ -173,19 +169,19 @@ fn header(headers: &http::HeaderMap, name: &str) -> String {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
-/// Two refusals are tonic's own, in words that mislead: a message over the size limit is OUT_OF_RANGE there, and bytes that
-/// are no message INTERNAL.
+/// A refusal of tonic's own, in our words.
 fn refusal(response: http::Response<Body>) -> http::Response<Body> {
-    let said = |name: &str| response.headers().get(name).map(http::HeaderValue::as_bytes).unwrap_or_default();
-    if said("grpc-status") == b"11" {
-        let message = "the message is larger than this RPC takes; send less at once";
-        return status(Error::new(Code::ResourceExhausted, crate::status::TOO_LARGE, message)).into_http();
-    } else if said("grpc-status") == b"13" && said("grpc-message").starts_with(b"failed%20to%20decode") {
-        let message =
-            "the bytes are not the message that this RPC takes; compare your contracts with the server's, by reflection or in proto/";
-        return status(Error::new(Code::InvalidArgument, "NOT_DECODABLE", message)).into_http();
-    }
-    response
+    let said = response.headers().contains_key("grpc-status").then(|| tonic::Status::from_header_map(response.headers()));
+    said.flatten().and_then(|said| meant(&said)).map_or(response, |error| status(error).into_http())
+}
+
+/// What a call is told, or a frame, that took longer than it may.
+pub fn overdue() -> Error {
+    Error::new(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "the call's deadline has passed; whether it took effect is unknown, so repeat it with the same request_id or client_id",
+    )
 }
 
 /// `grpc-timeout`: up to eight digits and a unit.

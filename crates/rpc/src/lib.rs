@@ -3,6 +3,7 @@
 //!
 //! - [`gate`]: a layer in front of all handlers: token, role, deadline, position tokens.
 //! - [`caller`]: what a handler learns of its caller, and the check of a thing's owner.
+//! - [`refusal`]: what tonic refuses by itself, in our words.
 //! - [`status`]: the one place where errors become gRPC statuses.
 //! - [`position`]: sealed tokens that name how far a log had come.
 //! - [`whence`]: where a caller without a name comes from, for limits.
@@ -11,6 +12,7 @@ pub mod authenticate;
 pub mod caller;
 pub mod gate;
 pub mod position;
+pub mod refusal;
 pub mod status;
 mod watch;
 pub mod whence;

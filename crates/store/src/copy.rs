@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kernel::{Error, Result, Time};
 
 use crate::isolation;
-use crate::migrate::{apply_all, migrate, record};
+use crate::migrate::{apply_all, migrate, record, steps_readable};
 use crate::whose::{ident, literal};
 use crate::{Db, Engine, Row, Tables, Tx, Val, Whose, args, values};
 
@@ -24,9 +24,8 @@ pub async fn copy(from: &Db, to: &Db, tables: &[&'static Tables], now: Time) -> 
     migrate(from, tables, now).await?;
     let (from, tables) = (from.clone(), tables.to_vec());
     let (owner, schema, roles) = to.owner().ok_or_else(|| Error::invalid("to", "must be postgres://USER@HOST/DATABASE"))?;
-    let done = owner
-        .of("")
-        .transaction(move |tx| {
+    owner
+        .once(move |tx| {
             Box::pin(async move {
                 tx.script("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
                     .await?;
@@ -45,20 +44,13 @@ pub async fn copy(from: &Db, to: &Db, tables: &[&'static Tables], now: Time) -> 
                 Ok(copied)
             })
         })
-        .await;
-    owner.close().await;
-    done
+        .await
 }
 
 /// Says that the whole installation has been copied: from now on `to` may be used.
 pub async fn copied(to: &Db) -> Result<()> {
     let Some((owner, ..)) = to.owner() else { return Ok(()) };
-    let done = owner
-        .of("")
-        .transaction(|tx| Box::pin(async move { tx.exec("DELETE FROM schema_migration WHERE name = $1", args![HALF]).await.map(drop) }))
-        .await;
-    owner.close().await;
-    done
+    owner.once(|tx| Box::pin(async move { tx.exec("DELETE FROM schema_migration WHERE name = $1", args![HALF]).await.map(drop) })).await
 }
 
 /// Refuses a schema that holds a copy which is not complete; `steps`: what has been done to it.
@@ -71,10 +63,7 @@ pub(crate) fn refuse_half(schema: &str, steps: &BTreeSet<String>) -> Result<()> 
 }
 
 async fn is_half(tx: &mut Tx, schema: &str) -> Result<bool> {
-    let readable = "SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') FROM pg_class c \
-                    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'schema_migration'";
-    let readable = tx.row(readable, args![schema]).await?.map(|row| row.bool(0)).transpose()?;
-    if readable != Some(true) {
+    if !steps_readable(tx, schema, None).await? {
         return Ok(false);
     }
     let sql = format!("SELECT 1 FROM {}.schema_migration WHERE name = $1", ident(schema));

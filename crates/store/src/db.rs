@@ -104,6 +104,17 @@ impl Db {
         Scoped { db: self.clone(), whose: whose.into() }
     }
 
+    /// Runs `work` in one transaction, of nobody's rows, and ends all connections: for an [`owner`](Self::owner), who has one thing to do.
+    pub(crate) async fn once<T, F>(self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    {
+        let done = self.of("").transaction(work).await;
+        self.close().await;
+        done
+    }
+
     /// The database's own time, which leases and business time follow; an embedded store has its machine's.
     pub async fn now(&self) -> Result<Option<Time>> {
         let Inner::Postgres { pool, .. } = &*self.0 else { return Ok(None) };

@@ -41,9 +41,8 @@ pub async fn migrate(db: &Db, tables: &[&'static Tables], now: Time) -> Result<(
     let Some((owner, schema, roles)) = db.owner() else {
         return db.of("").transaction(move |tx| Box::pin(async move { apply_all(tx, &tables, now).await })).await;
     };
-    let done = owner
-        .of("")
-        .transaction(move |tx| {
+    owner
+        .once(move |tx| {
             Box::pin(async move {
                 // Whoever comes second waits for as long as the first one needs, and a step may take long.
                 tx.script("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0").await?;
@@ -59,18 +58,14 @@ pub async fn migrate(db: &Db, tables: &[&'static Tables], now: Time) -> Result<(
                 record(tx, &isolation, now).await
             })
         })
-        .await;
-    owner.close().await;
-    done
+        .await
 }
 
 /// Lets another login work under the roles of `db`'s service: what a service's own login needs, and all that it needs.
 pub async fn let_in(db: &Db, login: &str) -> Result<()> {
     let Some((owner, _, roles)) = db.owner() else { return Ok(()) };
     let sql = format!("GRANT {}, {} TO {}", crate::whose::ident(&roles.app), crate::whose::ident(&roles.log), crate::whose::ident(login));
-    let done = owner.of("").transaction(move |tx| Box::pin(async move { tx.script(&sql).await })).await;
-    owner.close().await;
-    done
+    owner.once(move |tx| Box::pin(async move { tx.script(&sql).await })).await
 }
 
 /// Whether there is nothing to do, as far as the app's role can see: then the login role needs no rights of its own.
@@ -78,11 +73,7 @@ async fn is_complete(tx: &mut Tx, schema: &str, roles: &Roles, tables: &[&Tables
     if !isolation::prepared(tx, roles).await? {
         return Ok(false);
     }
-    // Looked up in the catalogue: to_regclass would ask for a right on the schema that the login itself need not have.
-    let sql = "SELECT has_schema_privilege($1, n.oid, 'USAGE') AND has_table_privilege($1, c.oid, 'SELECT') FROM pg_class c \
-               JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $2 AND c.relname = 'schema_migration'";
-    let readable = tx.row(sql, args![&roles.app, schema]).await?.map(|row| row.bool(0)).transpose()?;
-    if readable != Some(true) {
+    if !steps_readable(tx, schema, Some(&roles.app)).await? {
         return Ok(false);
     }
     tx.script(&format!("SET LOCAL ROLE {}", crate::whose::ident(&roles.app))).await?;
@@ -91,6 +82,16 @@ async fn is_complete(tx: &mut Tx, schema: &str, roles: &Roles, tables: &[&Tables
     let done = rows.iter().map(|row| row.text(0)).collect::<Result<BTreeSet<_>>>()?;
     copy::refuse_half(schema, &done)?;
     Ok(done.contains(isolation) && tables.iter().flat_map(|some| some.steps).all(|step| done.contains(step.name)))
+}
+
+/// Whether `schema` has a list of steps that `role` may read; None: the login.
+pub(crate) async fn steps_readable(tx: &mut Tx, schema: &str, role: Option<&String>) -> Result<bool> {
+    // Looked up in the catalogue: to_regclass would ask for a right on the schema that the login itself need not have.
+    let sql = "SELECT has_schema_privilege(r.name, n.oid, 'USAGE') AND has_table_privilege(r.name, c.oid, 'SELECT') \
+               FROM (SELECT COALESCE($1, CAST(session_user AS TEXT)) AS name) r, pg_class c \
+               JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $2 AND c.relname = 'schema_migration'";
+    let readable = tx.row(sql, args![role.map(String::as_str), schema]).await?.map(|row| row.bool(0)).transpose()?;
+    Ok(readable == Some(true))
 }
 
 pub(crate) async fn apply_all(tx: &mut Tx, tables: &[&Tables], now: Time) -> Result<()> {

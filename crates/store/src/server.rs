@@ -33,9 +33,8 @@ impl Db {
     /// Looks at the server; needs none of Samtal's roles or tables.
     pub async fn server(&self) -> Result<Server> {
         let (owner, ..) = self.owner().ok_or_else(|| Error::invalid("store", "names no server"))?;
-        let done = owner
-            .of("")
-            .transaction(|tx| {
+        owner
+            .once(|tx| {
                 Box::pin(async move {
                     let sql = "SELECT current_setting('server_version_num')::bigint, session_user::text, \
                                (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = session_user), \
@@ -61,8 +60,6 @@ impl Db {
                     })
                 })
             })
-            .await;
-        owner.close().await;
-        done
+            .await
     }
 }

@@ -52,19 +52,30 @@ pub fn refused(findings: &[Finding]) -> Error {
 }
 
 /// Applies `document` through the services' own gRPC.
-pub async fn apply(clients: impl Into<Clients>, document: &Document, dry_run: bool) -> Result<Applied> {
+pub async fn apply(clients: impl Into<Clients>, document: &Document) -> Result<Applied> {
     let clients = clients.into();
-    let config = |service: &str| -> Result<ConfigServiceClient<Client>> {
-        Ok(ConfigServiceClient::new(clients.of(service)?)
-            .max_encoding_message_size(runtime::MAX_CONFIG_REQUEST)
-            .max_decoding_message_size(runtime::MAX_RESPONSE))
-    };
-    let region_json =
-        serde_json::to_string(&document.region).map_err(|error| Error::internal(format!("the region cannot be written: {error}")))?;
+    let mut applied = plan(&clients, document).await?;
+    carry_out(&clients, document, &mut applied).await?;
+    Ok(applied)
+}
+
+fn config(clients: &Clients, service: &str) -> Result<ConfigServiceClient<Client>> {
+    Ok(ConfigServiceClient::new(clients.of(service)?)
+        .max_encoding_message_size(runtime::MAX_CONFIG_REQUEST)
+        .max_decoding_message_size(runtime::MAX_RESPONSE))
+}
+
+fn json(document: &Document) -> Result<String> {
+    serde_json::to_string(&document.region).map_err(|error| Error::internal(format!("the region cannot be written: {error}")))
+}
+
+/// Lets every service validate its part, and says what would change. Changes nothing.
+pub async fn plan(clients: &Clients, document: &Document) -> Result<Applied> {
+    let region_json = json(document)?;
     let mut findings = Vec::new();
     for service in SERVICES {
         let request = ValidateRegionRequest { service: service.to_owned(), region_json: region_json.clone() };
-        let answer = config(service)?.validate_region(request).await.map_err(|status| named(service, &status))?.into_inner();
+        let answer = config(clients, service)?.validate_region(request).await.map_err(|status| named(service, &status))?.into_inner();
         findings.extend(answer.problems.into_iter().map(|problem| document.finding(problem.field, problem.description)));
     }
     findings.sort();
@@ -75,7 +86,7 @@ pub async fn apply(clients: impl Into<Clients>, document: &Document, dry_run: bo
     let mut applied = Applied::default();
     for service in SERVICES {
         let request = DiffRegionRequest { service: service.to_owned(), region_json: region_json.clone() };
-        let answer = config(service)?.diff_region(request).await.map_err(|status| named(service, &status))?.into_inner();
+        let answer = config(clients, service)?.diff_region(request).await.map_err(|status| named(service, &status))?.into_inner();
         // Intake has leaders' changes first; the others follow it.
         if service == "intake" {
             applied.drift = answer.drift;
@@ -86,12 +97,15 @@ pub async fn apply(clients: impl Into<Clients>, document: &Document, dry_run: bo
             }
         }
     }
-    if dry_run {
-        return Ok(applied);
-    }
+    Ok(applied)
+}
+
+/// Changes what was planned; `applied` is told which services have.
+pub async fn carry_out(clients: &Clients, document: &Document, applied: &mut Applied) -> Result<()> {
+    let region_json = json(document)?;
     for service in SERVICES {
         let request = ApplyRegionRequest { service: service.to_owned(), region_json: region_json.clone() };
-        let answer = config(service)?.apply_region(request).await.map_err(|status| {
+        let answer = config(clients, service)?.apply_region(request).await.map_err(|status| {
             let done = if applied.changed.is_empty() { "none".to_owned() } else { applied.changed.join(", ") };
             let error = named(service, &status);
             Error::new(
@@ -104,7 +118,7 @@ pub async fn apply(clients: impl Into<Clients>, document: &Document, dry_run: bo
             applied.changed.push(service);
         }
     }
-    Ok(applied)
+    Ok(())
 }
 
 fn named(service: &str, status: &tonic::Status) -> Error {

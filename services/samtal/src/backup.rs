@@ -234,11 +234,10 @@ fn beside(to: &Path, flag: &'static str) -> Result<tempfile::TempDir> {
     if fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) || to.is_file() {
         return Err(Error::invalid(flag, format!("{} is there already and not empty; name a new folder", to.display())));
     }
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     tempfile::Builder::new()
         .prefix(".samtal-")
         .suffix(".partial")
-        .tempdir_in(parent)
+        .tempdir_in(parent(to))
         .map_err(|error| Error::invalid(flag, format!("{} cannot be made: {error}", to.display())))
 }
 
@@ -252,8 +251,11 @@ fn put(beside: tempfile::TempDir, to: &Path) -> Result<()> {
     fs::rename(beside.path(), to).map_err(fail)?;
     // There is nothing left to tidy up.
     let _ = beside.keep();
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(fail)
+    File::open(parent(to)).and_then(|folder| folder.sync_all()).map_err(fail)
+}
+
+fn parent(of: &Path) -> &Path {
+    of.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 fn cannot(what: &str, file: &Path, error: &std::io::Error) -> Error {

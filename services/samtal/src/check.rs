@@ -49,6 +49,17 @@ fn line(about: &'static str, grade: Grade, found: impl Into<String>) -> Line {
     Line { grade, about, found: found.into() }
 }
 
+/// Asks until there is an answer, for as long as a server may take that has just started.
+pub async fn answered<T>(patience: Duration, mut ask: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    let started = std::time::Instant::now();
+    loop {
+        match ask().await {
+            Err(error) if error.is_transient() && started.elapsed() < patience => tokio::time::sleep(Duration::from_millis(100)).await,
+            done => return done,
+        }
+    }
+}
+
 /// Looks at all servers that the settings name; one that does not answer within `patience` is a line too.
 pub async fn look(config: &Config, clock: &Clock, patience: Duration) -> Vec<Line> {
     let mut lines = Vec::new();
@@ -144,14 +155,7 @@ async fn postgres(config: &Config, clock: &Clock) -> Result<Vec<Line>> {
 async fn nats(config: &Config, patience: Duration) -> Result<Vec<Line>> {
     const ABOUT: &str = "NATS";
     let bus = Bus::connect(config.bus(), "provision").await?;
-    let started = std::time::Instant::now();
-    let server = loop {
-        match bus.server().await {
-            Err(error) if error.is_transient() && started.elapsed() < patience => tokio::time::sleep(Duration::from_millis(100)).await,
-            done => break done?,
-        }
-    };
-    let Some(server) = server else { return Ok(Vec::new()) };
+    let Some(server) = answered(patience, async || bus.server().await).await? else { return Ok(Vec::new()) };
     let mut lines = Vec::new();
     let mut say = |grade: Grade, found: String| lines.push(line(ABOUT, grade, found));
     let mut numbers = server.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
@@ -166,6 +170,12 @@ async fn nats(config: &Config, patience: Duration) -> Result<Vec<Line>> {
             say(Grade::Think, "the stream has one copy in a cluster of three: `samtal provision` gives it three".to_owned());
         }
         Some(copies) => say(Grade::Fine, format!("the stream has {copies} cop{}", if copies == 1 { "y" } else { "ies" })),
+    }
+    if server.small {
+        say(
+            Grade::Think,
+            "had no room for the whole stream: give JetStream 5 GiB of disk (max_file_store), then `samtal provision`".to_owned(),
+        );
     }
     match (server.asks_who, server.encrypted) {
         (true, true) => say(Grade::Fine, "asks who we are, and the connection is encrypted".to_owned()),

@@ -48,7 +48,7 @@ pub async fn load(operator: &Client, channel: tonic::transport::Channel) -> Resu
     match regions(operator).await? {
         // A first start that was cut short has reached only some of the services.
         regions if regions.iter().any(|region| region.organisations.is_empty()) => {
-            apply::apply(operator, &document, false).await?;
+            apply::apply(operator, &document).await?;
         }
         regions if regions.iter().any(|region| region.entry_point(DOOR).is_none()) => return Ok(None),
         _ => {}

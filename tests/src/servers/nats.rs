@@ -12,8 +12,10 @@ use tempfile::TempDir;
 pub struct Nats {
     instance: Instance,
     dir: TempDir,
-    users: bool,
 }
+
+/// Room for the stream, whatever the machine's own disk has left: a server's default would follow from that.
+const ROOM: &str = "8GB";
 
 /// What the chart gives to whoever runs NATS.
 const USERS: &str = include_str!("../../../charts/samtal/examples/servers/nats-users.conf");
@@ -23,28 +25,33 @@ const PASSWORD: &str = "onlyintests";
 impl Nats {
     /// Starts it and waits until JetStream answers.
     pub fn start() -> Nats {
-        Nats::new(false)
+        Nats::new(ROOM, "")
+    }
+
+    /// With room for this much only, such as `300MB`.
+    pub fn start_with_room(room: &str) -> Nats {
+        Nats::new(room, "")
     }
 
     /// With the chart's users and what each may do; who does not sign in may do everything, for checks in tests.
     pub fn start_with_users() -> Nats {
-        Nats::new(true)
+        // One user more, and all else as it is.
+        let list = USERS.replacen("users = [", "users = [\n    { user: tests, password: tests }", 1);
+        Nats::new(ROOM, &format!("no_auth_user: tests\n{list}"))
     }
 
-    fn new(users: bool) -> Nats {
+    fn new(room: &str, more: &str) -> Nats {
         let dir = tempfile::Builder::new().prefix("nats-").tempdir_in(run_dir()).expect("a folder");
-        let nats = Nats { instance: Instance::new("nats"), dir, users };
-        if users {
-            // One user more, and all else as it is.
-            let list = USERS.replacen("users = [", "users = [\n    { user: tests, password: tests }", 1);
-            std::fs::write(nats.config(), format!("no_auth_user: tests\n{list}")).expect("own folder");
-        }
+        let nats = Nats { instance: Instance::new("nats"), dir };
+        let store = nats.store();
+        let jetstream = format!("jetstream {{ store_dir: \"{}\", max_file_store: {room} }}", store.display());
+        std::fs::write(nats.config(), format!("{jetstream}\n{more}")).expect("own folder");
         nats.up();
         nats
     }
 
     fn config(&self) -> PathBuf {
-        self.dir.path().join("users.conf")
+        self.dir.path().join("nats.conf")
     }
 
     /// The address with which a user signs in; see [`Nats::start_with_users`].
@@ -132,13 +139,10 @@ impl Nats {
 
     fn server(&self) -> Command {
         let mut server = bound_to_us(tool("SAMTAL_TOOL_NATS", new_enough_on_path), "KILL");
-        server.args(["-a", "127.0.0.1", "-p", &self.instance.port.number().to_string(), "-js", "-sd"]).arg(self.store());
+        server.args(["-a", "127.0.0.1", "-p", &self.instance.port.number().to_string(), "-c"]).arg(self.config());
         server.current_dir(self.dir.path());
-        if self.users {
-            server.arg("-c").arg(self.config());
-            for user in ["INTAKE", "TRIAGE", "ROUTING", "SCHEDULING", "NOTIFICATIONS", "INSIGHTS", "PROVISION"] {
-                server.env(format!("NATS_{user}"), PASSWORD);
-            }
+        for user in ["INTAKE", "TRIAGE", "ROUTING", "SCHEDULING", "NOTIFICATIONS", "INSIGHTS", "PROVISION"] {
+            server.env(format!("NATS_{user}"), PASSWORD);
         }
         server
     }

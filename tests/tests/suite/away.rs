@@ -3,15 +3,19 @@
 use crate::journey::close;
 use crate::load::{self, Load, Repeat};
 use futures::future::join_all;
-use proto::intake::{Outcome, RateCaseRequest};
+use proto::intake::converse_request::Frame;
+use proto::intake::converse_response::Frame as Answer;
+use proto::intake::{ConverseRequest, Outcome, PostMessageRequest, RateCaseRequest};
 use proto::routing::ClaimCaseRequest;
 use samtal_tests::long;
 use samtal_tests::proxy::Proxy;
 use samtal_tests::servers::Redis;
-use samtal_tests::suite::{Person, Setup, Stack, TestSuite, eventually};
+use samtal_tests::suite::{Person, SOON, Setup, Stack, TestSuite, eventually};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
 
 /// From the door to the rating; answers how many messages it had.
 async fn whole_way(suite: &TestSuite, sten: &Person) -> i64 {
@@ -120,4 +124,35 @@ async fn p10_an_outage_is_not_poison() {
         (0, 0)
     })
     .await;
+}
+
+/// A store that says nothing holds no conversation for ever: each frame of `Converse` is answered within its own deadline.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_is_answered_in_time_though_the_store_hangs() {
+    let suite = Setup::new(Stack::Region).proxied().start().await;
+    let visitor = suite.visitor("alfa-far-door", "alfa-cold", "hej").await;
+    let (frames, requests) = tokio::sync::mpsc::channel(8);
+    let mut answers = visitor.me.conversations().converse(ReceiverStream::new(requests)).await.unwrap().into_inner();
+    let store = suite.to_store.clone().unwrap();
+    let mut post = async |timeout_ms: u32| {
+        let case_id = visitor.case_id.clone();
+        let message = PostMessageRequest { case_id, client_id: "v1".into(), text: "hör ni?".into(), ..Default::default() };
+        frames.send(ConverseRequest { timeout_ms, frame: Some(Frame::Post(message)), ..Default::default() }).await.unwrap();
+        let answer = tokio::time::timeout(SOON, answers.message()).await.expect("an answer in time");
+        answer.unwrap().expect("the stream goes on").frame.unwrap()
+    };
+    let refused = |answer: Answer| match answer {
+        Answer::Error(error) => (error.code, error.reason, error.field),
+        other => panic!("{other:?}"),
+    };
+    let too_long = refused(post(120_001).await);
+    assert_eq!((too_long.0, too_long.2.as_str()), (Code::InvalidArgument as i32, "timeout_ms"));
+    store.stall();
+    // The same words as of a call of its own.
+    let late = refused(post(1_000).await);
+    assert_eq!((late.0, late.1.as_str()), (Code::DeadlineExceeded as i32, "DEADLINE_EXCEEDED"));
+    store.heal();
+    eventually("repeated on the same stream, it is taken", async || matches!(post(0).await, Answer::Posted(_)).then_some(())).await;
+    let written = visitor.me.messages(&visitor.case_id).await.unwrap();
+    assert_eq!(written.iter().filter(|message| message.client_id == "v1").count(), 1);
 }

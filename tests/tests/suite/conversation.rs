@@ -70,7 +70,7 @@ async fn a_frame_that_is_too_large_ends_its_stream_with_the_reason(stack: Stack)
     let post = |client_id: &str, text: String| {
         let case_id = visitor.case_id.clone();
         let frame = Frame::Post(PostMessageRequest { case_id, client_id: client_id.into(), text, attachment_ids: Vec::new() });
-        ConverseRequest { correlation_id: 1, token: String::new(), frame: Some(frame) }
+        ConverseRequest { correlation_id: 1, token: String::new(), frame: Some(frame), ..Default::default() }
     };
     let (frames, requests) = tokio::sync::mpsc::channel(8);
     let mut answers = visitor.me.conversations().converse(ReceiverStream::new(requests)).await.unwrap().into_inner();
@@ -192,7 +192,7 @@ async fn many_conversations_share_one_stream(stack: Stack) {
     let gateway = suite.service("gateway");
     let mut answers = gateway.conversations().converse(ReceiverStream::new(requests)).await.unwrap().into_inner();
     let send = async |correlation_id: u64, token: &str, frame: Frame| {
-        frames.send(ConverseRequest { correlation_id, token: token.to_owned(), frame: Some(frame) }).await.unwrap();
+        frames.send(ConverseRequest { correlation_id, token: token.to_owned(), frame: Some(frame), ..Default::default() }).await.unwrap();
     };
     let post = |case_id: &str, client_id: &str| {
         Frame::Post(PostMessageRequest {

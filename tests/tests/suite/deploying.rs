@@ -1,20 +1,9 @@
 //! Steps of deployment, as an operator types them: provision, migrate, check.
 
-use samtal_tests::process::Launch;
+use samtal_tests::process::samtal;
 use samtal_tests::remote::Remote;
 use samtal_tests::servers::{Nats, shared_postgres};
-use samtal_tests::suite::{SOON, Stack, TestSuite, region_yaml};
-
-/// Whether it succeeded, and all that it said.
-async fn samtal(args: &[&str]) -> (bool, String) {
-    let mut process = Launch::samtal(args[0]).args(args).start();
-    tokio::task::spawn_blocking(move || {
-        let status = process.wait_exit(3 * SOON);
-        (status.success(), process.lines().join("\n"))
-    })
-    .await
-    .unwrap()
-}
+use samtal_tests::suite::{Stack, TestSuite, region_yaml};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_without_any_right_serves_what_was_provisioned() {
@@ -61,7 +50,7 @@ async fn an_apply_that_is_cut_short_is_completed_by_the_next() {
         tokio::task::spawn_blocking(move || shared_postgres().psql(&database, &sql)).await.unwrap();
     };
     let document = region::parse("tests.yaml", &region_yaml().replacen("name: Alfa", "name: Alfabetet", 1)).unwrap();
-    let apply = async || suite::apply::apply(&suite.operator().client, &document, false).await;
+    let apply = async || suite::apply::apply(&suite.operator().client, &document).await;
     rights("REVOKE INSERT, UPDATE ON routing.region_part FROM").await;
     let error = apply().await.unwrap_err();
     assert_eq!(error.reason, "APPLY_CUT_SHORT", "{error:?}");
@@ -99,6 +88,12 @@ async fn check_says_what_is_unsafe_line_by_line() {
     let (done, said) =
         samtal(&["check", "--store", "postgres://samtal:KANARIE@127.0.0.1:1/x", "--bus", "nats://u:KANARIE@127.0.0.1:1"]).await;
     assert!(!done && said.contains("UNSAFE PostgreSQL") && said.contains("UNSAFE NATS") && !said.contains("KANARIE"), "{said}");
+    // A server that has no room for the whole stream gets a smaller one, and that is said.
+    let small = tokio::task::spawn_blocking(|| Nats::start_with_room("300MB")).await.unwrap();
+    let (done, said) = samtal(&["provision", "--store", &store, "--bus", &small.url()]).await;
+    assert!(done && said.contains("256 MiB"), "{said}");
+    let (_, said) = samtal(&["check", "--store", &store, "--bus", &small.url()]).await;
+    assert!(said.contains("think  NATS: had no room for the whole stream"), "{said}");
     let (done, said) = samtal(&["check"]).await;
     assert!(done && said.contains("embedded: one machine"), "{said}");
     let (done, said) = samtal(&["migrate"]).await;

@@ -3,10 +3,10 @@
 use crate::load::{Load, Repeat, Told, in_tables, read_back, shown};
 use proto::access::PrincipalKind;
 use proto::insights::GetReportRequest;
-use samtal_tests::process::Launch;
-use samtal_tests::remote::{Remote, SECRET};
+use samtal_tests::process::{refused, samtal};
+use samtal_tests::remote::Remote;
 use samtal_tests::servers::shared_postgres;
-use samtal_tests::suite::{SOON, eventually};
+use samtal_tests::suite::eventually;
 use std::collections::BTreeMap;
 use std::path::Path;
 use store::{Db, Scoped, args};
@@ -17,17 +17,6 @@ const WRITERS: usize = 4;
 
 fn load() -> Load {
     Load::new(Repeat::UntilCertain)
-}
-
-/// A command as an operator types it: whether it succeeded, and all that it said.
-async fn samtal(args: &[&str]) -> (bool, String) {
-    let mut process = Launch::samtal(args[0]).args(args).env("SAMTAL_SECRET", SECRET).start();
-    tokio::task::spawn_blocking(move || {
-        let status = process.wait_exit(3 * SOON);
-        (status.success(), process.lines().join("\n"))
-    })
-    .await
-    .unwrap()
 }
 
 /// Load on a suite; `meanwhile` happens under it.
@@ -143,10 +132,6 @@ async fn a_backup_that_is_damaged_or_none_leaves_nothing_behind() {
     let data = remote.folder().to_str().unwrap().to_owned();
     let (done, said) = samtal(&["backup", "--data", &data, "--to", &path("backup")]).await;
     assert!(done && said.contains("6 files"), "{said}");
-    let refused = async |args: &[&str], why: &str| {
-        let (done, said) = samtal(args).await;
-        assert!(!done && said.contains(why), "{args:?}: {said}");
-    };
     refused(&["backup", "--data", &data, "--to", &path("backup")], "is there already and not empty").await;
     refused(&["backup", "--data", &path("nothing"), "--to", &path("other")], "holds no database of intake").await;
     refused(&["backup", "--data", &data, "--to", &path("no/such/folder")], "cannot be made").await;
@@ -186,10 +171,6 @@ async fn an_installation_that_outgrows_its_machine_moves_to_postgres() {
     read_back(&journal, &told, (0, 0)).await;
     let data = remote.folder().to_str().unwrap().to_owned();
     let url = shared_postgres().fresh_database("keeping_move");
-    let refused = async |args: &[&str], why: &str| {
-        let (done, said) = samtal(args).await;
-        assert!(!done && said.contains(why), "{args:?}: {said}");
-    };
     refused(&["move", "--data", &data, "--to", &url], "is in use by another samtal").await;
     remote.stop().await;
     refused(&["move", "--data", &data, "--to", "sqlite:elsewhere"], "must be postgres://").await;

@@ -1,7 +1,8 @@
 //! What dashboards and alerts ask for is what the binary exports, and what it exports is described.
 
+use crate::load::opening;
 use proto::access::PrincipalKind;
-use proto::intake::{OpenCaseRequest, SubscribeRequest};
+use proto::intake::SubscribeRequest;
 use samtal_tests::remote::Remote;
 use samtal_tests::suite::{Person, eventually};
 use samtal_tests::workspace_root;
@@ -45,13 +46,7 @@ async fn dashboards_alerts_and_documents_name_what_the_binary_exports() {
     let anna = remote.person(PrincipalKind::Worker, "alfa.anna").await;
     anna.present(true).await;
     let anonymous = remote.anonymous().await;
-    let opening = OpenCaseRequest {
-        entry_point_id: "alfa-door".into(),
-        contact_reason_id: "alfa-cold".into(),
-        text: "Jag hostar".into(),
-        ..OpenCaseRequest::default()
-    };
-    let opened = anonymous.cases().open_case(opening).await.unwrap().into_inner();
+    let opened = anonymous.cases().open_case(opening(String::new())).await.unwrap().into_inner();
     let (case, token) = (opened.case.unwrap().case_id, opened.visitor_token);
     anna.take(&case).await;
     let visitor = Person::new(client::connect(&remote.address()).await.unwrap(), &token);

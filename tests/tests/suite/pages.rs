@@ -1,5 +1,6 @@
 //! The pages over the whole suite, as a browser's requests.
 
+use samtal_tests::http::send;
 use samtal_tests::suite::{SOON, Setup, Stack, TestSuite};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -12,16 +13,12 @@ on_both_stacks!(
 /// One request over a connection of its own: the head and the body of the answer.
 pub async fn ask(suite: &TestSuite, method: &str, path: &str, cookies: &str, form: &str) -> (String, String) {
     let address = suite.suite().http.expect("pages");
-    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nConnection: close\r\nCookie: {cookies}\r\nAccept-Language: en\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
         form.len()
     );
-    connection.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    connection.read_to_end(&mut answer).await.unwrap();
-    let answer = String::from_utf8(answer).unwrap();
+    let answer = send(address, &request).await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.to_owned(), body.to_owned())
 }

@@ -2,6 +2,7 @@
 
 use crate::issuer::{CLIENT, Fault, Issuer, SECRET};
 use crate::pages::{ask, cookie, form_token};
+use samtal_tests::http::get;
 use samtal_tests::suite::{Setup, Stack, TestSuite, eventually, region_yaml};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -68,13 +69,8 @@ fn location(head: &str) -> String {
 
 /// What the service answers to a browser.
 async fn fetch(address: &str) -> String {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let (host, path) = address.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let mut connection = tokio::net::TcpStream::connect(host).await.unwrap();
-    connection.write_all(format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await.unwrap();
-    answer.replace('\r', "")
+    get(host, &format!("/{path}"), "").await.replace('\r', "")
 }
 
 async fn staff_sign_in_with_their_service_and_out_again(stack: Stack) {

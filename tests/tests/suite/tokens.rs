@@ -96,6 +96,7 @@ async fn a_revoked_token_ends_every_stream(stack: Stack) {
         correlation_id: id,
         token: token.to_owned(),
         frame: Some(Frame::Typing(SetTypingRequest { case_id: visitor.case_id.clone() })),
+        ..Default::default()
     };
     let converse = async |person: &Person| {
         let (frames, receiver) = tokio::sync::mpsc::channel(16);

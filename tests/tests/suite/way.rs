@@ -1,15 +1,16 @@
 //! A case's way through the services: as an operator sees it, without what was said.
 
 use crate::listeners::Collector;
+use crate::load::opening;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use proto::access::PrincipalKind;
 use proto::intake::OpenCaseRequest;
 use proto::log::TraceCaseRequest;
+use samtal_tests::http::get;
 use samtal_tests::process::Launch;
 use samtal_tests::remote::{Remote, SECRET};
 use samtal_tests::servers::{Nats, Redis, shared_postgres};
 use samtal_tests::suite::{SOON, eventually};
-use std::io::{Read, Write};
 
 const SAID: &str = "KANARIE sa jag";
 
@@ -19,13 +20,8 @@ async fn a_case_is_followed_through_the_services_without_its_content_and_that_is
     remote.up_with_region().await;
     let anna = remote.person(PrincipalKind::Worker, "alfa.anna").await;
     anna.present(true).await;
-    let opening = OpenCaseRequest {
-        entry_point_id: "alfa-door".into(),
-        contact_reason_id: "alfa-cold".into(),
-        text: SAID.into(),
-        visitor: Some(proto::intake::Visitor { display_name: "Kanarie Namnsson".into(), ..Default::default() }),
-        ..OpenCaseRequest::default()
-    };
+    let visitor = Some(proto::intake::Visitor { display_name: "Kanarie Namnsson".into(), ..Default::default() });
+    let opening = OpenCaseRequest { text: SAID.into(), visitor, ..opening(String::new()) };
     let case = remote.anonymous().await.cases().open_case(opening).await.unwrap().into_inner().case.unwrap().case_id;
     anna.take(&case).await;
     anna.post(&case, "a1", SAID).await.unwrap();
@@ -88,16 +84,6 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn open_page(address: &str, path: &str) -> std::io::Result<String> {
-    let mut stream = std::net::TcpStream::connect(address)?;
-    // What a browser says of a trace is not believed.
-    let lie = "traceparent: 00-11111111111111111111111111111111-2222222222222222-01";
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{lie}\r\nConnection: close\r\n\r\n").as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_is_one_trace_from_the_call_over_the_log_and_the_bus_into_the_services() {
     let servers = tokio::task::spawn_blocking(|| (shared_postgres().fresh_database("traces"), Nats::start(), Redis::start()));
@@ -107,17 +93,13 @@ async fn a_case_is_one_trace_from_the_call_over_the_log_and_the_bus_into_the_ser
     let mut remote = Remote::new(stack.map(str::to_owned).to_vec());
     remote.env(vec![("SAMTAL_OTLP".to_owned(), otlp)]);
     remote.up_with_region().await;
-    let mut opening = tonic::Request::new(OpenCaseRequest {
-        entry_point_id: "alfa-door".into(),
-        contact_reason_id: "alfa-cold".into(),
-        text: SAID.into(),
-        ..OpenCaseRequest::default()
-    });
+    let mut opening = tonic::Request::new(opening(String::new()));
     opening.metadata_mut().insert("traceparent", format!("00-{}-{}-01", THEIRS.0, THEIRS.1).parse().unwrap());
     let case = remote.anonymous().await.cases().open_case(opening).await.unwrap().into_inner().case.unwrap().case_id;
     let line = remote.process().wait_for_line("pages at http://", SOON);
     let pages = line.split("pages at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
-    let page = tokio::task::spawn_blocking(move || open_page(&pages, "/e/alfa-door")).await.unwrap().unwrap();
+    // What a browser says of a trace is not believed.
+    let page = get(&pages, "/e/alfa-door", "traceparent: 00-11111111111111111111111111111111-2222222222222222-01\r\n").await;
     assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
     // What follows from the event is in the log of the next service, in the same trace.
     let operator = remote.operator().clone();

@@ -83,6 +83,7 @@ impl EventLogService for EventLog {
         let caller = caller(&request).map_err(status)?;
         let request = request.into_inner();
         let node = self.node(&request.service).map_err(status)?;
+        log::guard::plausible(&request.cursors).map_err(status)?;
         // Only a consumer is a witness.
         if caller.role() == Role::Service && !request.cursors.is_empty() {
             log::guard::hear(&node.log, &request.cursors).await.map_err(status)?;
@@ -111,6 +112,7 @@ impl EventLogService for EventLog {
         let origin = caller(&request).map_err(status)?.origin();
         let request = request.into_inner();
         let node = self.node(&request.service).map_err(status)?;
+        log::guard::plausible(&request.cursors).map_err(status)?;
         let rejoined = log::rejoin::rejoin(&node.log, request.cursors, request.dry_run, origin).await.map_err(status)?;
         if !rejoined.incarnation.is_empty() {
             tracing::warn!(

@@ -93,7 +93,9 @@ impl CaseService for Cases {
         let id = violations.id("case_id", &request.case_id);
         let outcome = Outcome::from_wire(request.outcome);
         let visitor = caller.role() == auth::Role::Visitor;
-        violations.check(visitor || outcome.is_some(), "outcome", "is required: how did the case end?");
+        // A visitor need not say one.
+        let known = outcome.is_some() || (visitor && request.outcome == 0);
+        violations.check(known, "outcome", "is required: how did the case end?");
         violations.check(outcome != Some(Outcome::Transferred), "outcome", "is the transfer's alone; see TransferService");
         violations.done().map_err(status)?;
         let once = caller.once(&request.request_id, &request).map_err(status)?;

@@ -12,9 +12,12 @@ use kernel::{Error, Result};
 use proto::intake::converse_request::Frame;
 use proto::intake::converse_response::Frame as Answer;
 use proto::intake::{ConverseRequest, ConverseResponse, FrameDone, FrameError, StreamEnding, SubscribeRequest};
+use rpc::gate::{DEFAULT_DEADLINE, MAX_DEADLINE, overdue};
+use rpc::refusal::meant;
 use rpc::{Caller, status};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tonic::{Status, Streaming};
 
@@ -36,11 +39,19 @@ const GRACE: Duration = Duration::from_secs(10);
 
 type Sender = mpsc::Sender<Result<ConverseResponse, Status>>;
 
+/// A frame in its conversation's line.
+struct Waiting {
+    correlation_id: u64,
+    caller: Caller,
+    until: Instant,
+    frame: Frame,
+}
+
 struct Stream {
     app: App,
     caller: Caller,
     sender: Sender,
-    conversations: HashMap<String, mpsc::Sender<(u64, Caller, Frame)>>,
+    conversations: HashMap<String, mpsc::Sender<Waiting>>,
     subscriptions: HashMap<u64, AbortHandle>,
     /// Frames that are being worked off.
     work: TaskTracker,
@@ -73,7 +84,7 @@ impl Stream {
                 frame = frames.next() => match frame {
                     Some(Ok(frame)) => self.take(frame).await,
                     // Too large, or no frame at all: what comes behind it cannot be told apart any more, and the client shall know why.
-                    Some(Err(status)) => return self.end(status).await,
+                    Some(Err(said)) => return self.end(meant(&said).map_or(said, status)).await,
                     None => break,
                 },
                 () = &mut life => {
@@ -81,7 +92,7 @@ impl Stream {
                         break;
                     }
                     ending = true;
-                    life.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                    life.as_mut().reset(Instant::now() + GRACE);
                     self.say(0, Answer::Ending(StreamEnding {})).await;
                 }
                 () = shutdown.cancelled(), if !ending => {
@@ -111,12 +122,16 @@ impl Stream {
 
     async fn take(&mut self, request: ConverseRequest) {
         let id = request.correlation_id;
-        if let Err(error) = self.dispatch(request).await {
+        let done = match deadline(request.timeout_ms) {
+            Ok(until) => in_time(until, self.dispatch(request, until)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
             self.say(id, Answer::Error(frame_error(error))).await;
         }
     }
 
-    async fn dispatch(&mut self, request: ConverseRequest) -> Result<()> {
+    async fn dispatch(&mut self, request: ConverseRequest, until: Instant) -> Result<()> {
         let id = request.correlation_id;
         let caller = self.behalf(&request.token).await?;
         match request.frame.ok_or_else(|| Error::invalid("frame", "is required"))? {
@@ -143,7 +158,7 @@ impl Stream {
                 self.say(id, Answer::Done(FrameDone {})).await;
                 Ok(())
             }
-            frame => self.queue(id, caller, frame),
+            frame => self.queue(Waiting { correlation_id: id, caller, until, frame }),
         }
     }
 
@@ -161,8 +176,8 @@ impl Stream {
     }
 
     /// Puts a frame at the end of its conversation's line.
-    fn queue(&mut self, id: u64, caller: Caller, frame: Frame) -> Result<()> {
-        let case = match &frame {
+    fn queue(&mut self, waiting: Waiting) -> Result<()> {
+        let case = match &waiting.frame {
             Frame::Post(post) => post.case_id.clone(),
             Frame::Typing(typing) => typing.case_id.clone(),
             Frame::Subscribe(_) | Frame::Unsubscribe(_) => String::new(),
@@ -177,11 +192,11 @@ impl Stream {
             }
         }
         let line = self.conversations.entry(case).or_insert_with(|| {
-            let (line, waiting) = mpsc::channel(CONVERSATION_ROOM);
-            self.app.node.platform.tasks.spawn(self.work.track_future(work(self.app.clone(), waiting, self.sender.clone())));
+            let (line, frames) = mpsc::channel(CONVERSATION_ROOM);
+            self.app.node.platform.tasks.spawn(self.work.track_future(work(self.app.clone(), frames, self.sender.clone())));
             line
         });
-        line.try_send((id, caller, frame)).map_err(|_| full())
+        line.try_send(waiting).map_err(|_| full())
     }
 
     async fn say(&self, correlation_id: u64, frame: Answer) {
@@ -191,21 +206,36 @@ impl Stream {
 }
 
 /// Works off one conversation's frames in order.
-async fn work(app: App, mut waiting: mpsc::Receiver<(u64, Caller, Frame)>, sender: Sender) {
-    while let Some((correlation_id, caller, frame)) = waiting.recv().await {
-        let done = match frame {
-            Frame::Post(request) => match Post::parse(request) {
-                Ok(post) => app.post(&caller, post).await.map(|(answer, _)| Answer::Posted(answer)),
-                Err(error) => Err(error),
-            },
-            Frame::Typing(request) => conversations::typing(&app, &caller, &request).await.map(|()| Answer::Done(FrameDone {})),
-            Frame::Subscribe(_) | Frame::Unsubscribe(_) => Ok(Answer::Done(FrameDone {})),
+async fn work(app: App, mut frames: mpsc::Receiver<Waiting>, sender: Sender) {
+    while let Some(Waiting { correlation_id, caller, until, frame }) = frames.recv().await {
+        let done = async {
+            match frame {
+                Frame::Post(request) => app.post(&caller, Post::parse(request)?).await.map(|(answer, _)| Answer::Posted(answer)),
+                Frame::Typing(request) => conversations::typing(&app, &caller, &request).await.map(|()| Answer::Done(FrameDone {})),
+                Frame::Subscribe(_) | Frame::Unsubscribe(_) => Ok(Answer::Done(FrameDone {})),
+            }
         };
-        let frame = done.unwrap_or_else(|error| Answer::Error(frame_error(error)));
+        let frame = in_time(until, done).await.unwrap_or_else(|error| Answer::Error(frame_error(error)));
         if sender.send(Ok(ConverseResponse { correlation_id, frame: Some(frame) })).await.is_err() {
             return;
         }
     }
+}
+
+/// Until when a frame may take; without an end, a store that hangs would hold its conversation for ever.
+fn deadline(timeout_ms: u32) -> Result<Instant> {
+    let limit = match timeout_ms {
+        0 => DEFAULT_DEADLINE,
+        some => Duration::from_millis(some.into()),
+    };
+    if limit > MAX_DEADLINE {
+        return Err(Error::invalid("timeout_ms", format!("must be at most {}", MAX_DEADLINE.as_millis())));
+    }
+    Ok(Instant::now() + limit)
+}
+
+async fn in_time<T>(until: Instant, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout_at(until, work).await.unwrap_or_else(|_| Err(overdue()))
 }
 
 /// Passes a subscription's events on under its correlation id.

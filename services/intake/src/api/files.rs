@@ -51,7 +51,7 @@ impl FileService for FileTransfer {
 }
 
 async fn upload(app: &App, caller: &Caller, mut frames: Streaming<UploadAttachmentRequest>) -> Result<(Attachment, Receipt)> {
-    let broken = |status: tonic::Status| rpc::status::error(&status);
+    let broken = |said: tonic::Status| rpc::refusal::meant(&said).unwrap_or_else(|| rpc::status::error(&said));
     let first = frames.message().await.map_err(broken)?.and_then(|request| request.frame);
     let Some(Frame::Start(start)) = first else {
         return Err(Error::invalid("start", "must be the first frame"));

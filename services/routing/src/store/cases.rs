@@ -5,7 +5,7 @@ use auth::Resource;
 use kernel::{Channel, Code, Error, Id, Result, Severity, Time};
 use log::Scope;
 
-use super::placeholders;
+use super::{placeholders, severity_number, severity_of};
 use crate::domain::case::{Case, State};
 use crate::domain::queue::Waiting;
 
@@ -200,8 +200,8 @@ pub async fn waits(db: &Scoped, queues: &[&str]) -> Result<Vec<(Severity, i64, T
     let rows = db.rows(sql, queues.iter().map(|queue| ::store::Val::from(*queue)).collect()).await?;
     rows.iter()
         .map(|row| {
-            let severity = usize::try_from(row.int(0)?).ok().and_then(|number| Severity::ALL.get(number)).copied();
-            Ok((severity.ok_or_else(|| Error::internal("a stored severity is none"))?, row.int(1)?, row.time(2)?))
+            let severity = severity_of(row.int(0)?).ok_or_else(|| Error::internal("a stored severity is none"))?;
+            Ok((severity, row.int(1)?, row.time(2)?))
         })
         .collect()
 }
@@ -244,10 +244,6 @@ pub async fn live_of(tx: &mut Tx, worker: &str) -> Result<Vec<Id>> {
 
 fn json(case: &Case) -> Result<String> {
     serde_json::to_string(case).map_err(|error| Error::internal(format!("a case cannot be written: {error}")))
-}
-
-fn severity_number(severity: Severity) -> i64 {
-    Severity::ALL.iter().position(|one| *one == severity).map_or(0, |at| at as i64)
 }
 
 /// Stores a new case.

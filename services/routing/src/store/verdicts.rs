@@ -3,6 +3,8 @@
 use ::store::{Tx, args};
 use kernel::{Error, Id, Profession, Result, Severity};
 
+use super::severity_of;
+
 /// Triage's verdict on a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -50,8 +52,7 @@ pub async fn take(tx: &mut Tx, case: Id) -> Result<Option<Verdict>> {
         tx.exec("DELETE FROM early_verdict WHERE case_id = $1", args![case]).await?;
         return Ok(None);
     }
-    let severity = usize::try_from(row.int(0)?).ok().and_then(|at| Severity::ALL.get(at)).copied();
-    let (Some(severity), Some(profession)) = (severity, Profession::from_code(&row.text(1)?)) else {
+    let (Some(severity), Some(profession)) = (severity_of(row.int(0)?), Profession::from_code(&row.text(1)?)) else {
         return Err(Error::internal("a stored verdict is unknown"));
     };
     let verdict = Verdict { severity, profession, queue: row.text(2)?, lowered: row.bool(3)? };

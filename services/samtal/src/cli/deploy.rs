@@ -29,7 +29,8 @@ pub async fn provision(logins: &[String], flags: &Flags) -> Result<ExitCode> {
         db.close().await;
     }
     let bus = Bus::connect(config.bus(), "provision").await?;
-    say!("NATS: {}", answered("NATS", async || bus.provision().await).await?);
+    let stands = check::answered(PATIENCE, async || bus.provision().await).await;
+    say!("NATS: {}", stands.map_err(|error| named("NATS", error))?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -73,17 +74,6 @@ async fn shaped(store: &str, service: &str) -> Result<Db> {
     Ok(db)
 }
 
-fn named(service: &str, error: Error) -> Error {
-    Error { message: format!("{service}: {}", error.message), ..error }
-}
-
-/// Asks until there is an answer, for as long as a server may take that has just started.
-async fn answered<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<T>) -> Result<T> {
-    let started = std::time::Instant::now();
-    loop {
-        match ask().await {
-            Err(error) if error.is_transient() && started.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(200)).await,
-            done => return done.map_err(|error| Error { message: format!("{what}: {}", error.message), ..error }),
-        }
-    }
+fn named(what: &str, error: Error) -> Error {
+    Error { message: format!("{what}: {}", error.message), ..error }
 }

@@ -14,7 +14,7 @@ pub async fn apply_files(files: &[PathBuf], dry_run: bool, to: &Target) -> Resul
     let document = apply::read(files).map_err(|findings| apply::refused(&findings))?;
     let client = to.connect().await?;
     // Said before anything is changed, so that it is known even if the change is cut short.
-    let mut applied = apply::apply(&client, &document, true).await?;
+    let mut applied = apply::plan(&client, &document).await?;
     for change in &applied.changes {
         let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
         say!("{}: {} -> {}", change.path, value(&change.before), value(&change.after));
@@ -24,7 +24,7 @@ pub async fn apply_files(files: &[PathBuf], dry_run: bool, to: &Target) -> Resul
         say!("drift, stays: {}: {} -> {}", change.path, value(&change.before), value(&change.after));
     }
     if !dry_run {
-        applied.changed = apply::apply(&client, &document, false).await?.changed;
+        apply::carry_out(&client, &document, &mut applied).await?;
     }
     match (applied.changes.is_empty() && applied.changed.is_empty(), dry_run) {
         (true, _) => say!("Nothing to change."),

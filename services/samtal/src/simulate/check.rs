@@ -7,9 +7,9 @@ use futures::StreamExt;
 use kernel::{Error, Result};
 use proto::intake::case_service_client::CaseServiceClient;
 use proto::intake::conversation_service_client::ConversationServiceClient;
-use proto::intake::{ListCasesRequest, ListMessagesRequest, Message};
+use proto::intake::{Case, CaseState, ListCasesRequest, ListMessagesRequest, Message};
 use proto::scheduling::scheduling_service_client::SchedulingServiceClient;
-use proto::scheduling::{BookingState, ListBookingsRequest};
+use proto::scheduling::{Booking, BookingState, ListBookingsRequest};
 use serde::Serialize;
 
 use super::actor::Actors;
@@ -63,7 +63,10 @@ async fn cases(actors: &Arc<Actors>, entries: &BTreeMap<String, Entry>, since: k
             if super::ledger::time(case.opened_at.as_ref()) < since {
                 continue;
             }
-            findings.unexpected += u64::from(!entries.contains_key(&case.case_id));
+            match entries.get(&case.case_id) {
+                Some(entry) => findings.add(&facts(entry, &case)),
+                None => findings.unexpected += 1,
+            }
             findings.repeated += u64::from(!found.insert(case.case_id));
         }
         page_token = page.next_page_token;
@@ -96,8 +99,21 @@ async fn one(actors: &Arc<Actors>, number: usize, case: &str, entry: &Entry) -> 
         let held = bookings.iter().filter(|one| one.booking_id == *booking && one.state == i32::from(BookingState::Confirmed)).count();
         findings.lost += u64::from(held == 0);
         findings.repeated += u64::from(held > 1);
+        let others = |one: &&Booking| one.booking_id != *booking && one.state == i32::from(BookingState::Confirmed);
+        findings.unexpected += bookings.iter().filter(others).count() as u64;
     }
     Ok(findings)
+}
+
+/// How a case as read back ended, against what was acknowledged. Pure.
+fn facts(entry: &Entry, case: &Case) -> Findings {
+    let mut findings = Findings::default();
+    let is_closed = case.state() == CaseState::Closed;
+    findings.lost += u64::from(entry.closed && !(is_closed && case.outcome == entry.outcome));
+    findings.unexpected += u64::from(is_closed && !entry.closed);
+    findings.lost += u64::from(entry.rating != 0 && case.rating != entry.rating);
+    findings.unexpected += u64::from(entry.rating == 0 && case.rating != 0);
+    findings
 }
 
 /// A conversation as read back, against what was acknowledged and what an open screen showed. Pure.
@@ -149,6 +165,17 @@ mod tests {
             tried: acknowledged.iter().map(|(_, id)| (*id).to_owned()).collect(),
             ..Entry::default()
         }
+    }
+
+    #[test]
+    fn an_end_that_is_not_the_acknowledged_one_is_found() {
+        let closed = Entry { closed: true, outcome: 2, rating: 4, ..Entry::default() };
+        let case = |state: CaseState, outcome, rating| Case { state: state.into(), outcome, rating, ..Case::default() };
+        assert!(facts(&closed, &case(CaseState::Closed, 2, 4)).is_clean());
+        for other in [case(CaseState::Active, 2, 4), case(CaseState::Closed, 3, 4), case(CaseState::Closed, 2, 0)] {
+            assert_eq!(facts(&closed, &other).lost, 1, "{other:?}");
+        }
+        assert_eq!(facts(&Entry::default(), &case(CaseState::Closed, 2, 5)).unexpected, 2);
     }
 
     #[test]

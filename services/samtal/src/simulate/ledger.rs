@@ -18,6 +18,8 @@ pub struct Entry {
     pub assigned_at: Option<Time>,
     pub closed: bool,
     pub abandoned: bool,
+    /// As the acknowledgement of closing has it; 0 until then.
+    pub outcome: i32,
     pub rating: i32,
     pub booking: Option<String>,
     /// Acknowledged messages by seq, the first one included.
@@ -91,6 +93,7 @@ impl Ledger {
         self.with(&case.case_id, |entry| {
             entry.closed = true;
             entry.abandoned = abandoned;
+            entry.outcome = case.outcome;
         });
     }
 

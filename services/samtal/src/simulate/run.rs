@@ -136,7 +136,7 @@ async fn apply(addresses: &Addresses, operator: &str, organisation: Organisation
     let before: Region =
         serde_json::from_str(&json).map_err(|error| Error::internal(format!("the suite's region cannot be read: {error}")))?;
     let document = crate::apply::document_of(places::with(before, organisation))?;
-    crate::apply::apply(&clients, &document, false).await.map(drop)
+    crate::apply::apply(&clients, &document).await.map(drop)
 }
 
 /// Opening hours as the suite itself tells them, on the days on which each clinic is live.

@@ -187,8 +187,7 @@ pub fn place_of(page: &Page, place: &GetPositionResponse, door: &EntryPoint) -> 
     }
     let wait = if place.wait_known {
         let minutes = |seconds: u32| seconds.div_ceil(60).max(1);
-        let (from, to) = (minutes(place.min_wait_seconds), minutes(place.max_wait_seconds));
-        page.say(if from < to { "state-wait" } else { "state-wait-about" }).with("from", from).with("to", to).to_string()
+        words::wait(page, "state-wait", minutes(place.min_wait_seconds), minutes(place.max_wait_seconds))
     } else {
         plain("state-wait-unknown")
     };

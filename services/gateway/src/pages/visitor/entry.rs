@@ -82,7 +82,5 @@ fn wait(page: &Page, door: &EntryPoint) -> String {
     if wait.max_seconds == 0 {
         return page.say("entry-wait-none").to_string();
     }
-    let (from, to) = (wait.min_seconds / 60, wait.max_seconds.div_ceil(60));
-    // Nobody waits from nought to five minutes.
-    page.say(if 0 < from && from < to { "entry-wait" } else { "entry-wait-about" }).with("from", from).with("to", to).to_string()
+    words::wait(page, "entry-wait", wait.min_seconds / 60, wait.max_seconds.div_ceil(60))
 }

@@ -326,13 +326,15 @@ async fn open(
                 _ => page.say("start-text-busy"),
             };
             // The same id again: if it was taken after all, it is taken once.
-            let (danger, advice) = match next(&page, &door, &said).await {
-                Ok(Step::Text { danger, advice, .. }) => (danger, advice),
-                _ => (false, String::new()),
+            let mut step = match next(&page, &door, &said).await {
+                Ok(step @ Step::Text { .. }) => step,
+                _ => text(false, String::new())?,
             };
-            let mut step = Step::Text { text: written, error: error.to_string(), request, phrase: String::new(), danger, advice };
-            if let (Step::Text { phrase, .. }, Some(offered)) = (&mut step, said.offered.as_ref().filter(|_| known)) {
-                phrase.clone_from(&offered.phrase);
+            if let Step::Text { text, error: wrong, request: same, phrase, .. } = &mut step {
+                (*text, *wrong, *same) = (written, error.to_string(), request);
+                if let Some(offered) = said.offered.as_ref().filter(|_| known) {
+                    phrase.clone_from(&offered.phrase);
+                }
             }
             let code = if wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::SERVICE_UNAVAILABLE };
             Ok((code, show(&page, door, &said, step)?).into_response())

@@ -25,6 +25,12 @@ pub fn when(page: &Page, stamp: Option<&prost_types::Timestamp>) -> String {
     say.with("time", clock).to_string()
 }
 
+/// A wait in minutes, in the words of text `id`. Nobody waits from nought to five minutes, or from one to one.
+pub fn wait(page: &Page, id: &str, from: u32, to: u32) -> String {
+    let about = format!("{id}-about");
+    page.say(if 0 < from && from < to { id } else { &about }).with("from", from).with("to", to).to_string()
+}
+
 /// A weekday's name, 1 being Monday.
 pub fn weekday(page: &Page, day: u32) -> String {
     page.say(&format!("weekday-{day}")).to_string()
