@@ -10,7 +10,9 @@
   const state = document.getElementById("state");
   const typing = document.getElementById("typing");
   const safety = document.getElementById("safety");
-  const base = location.pathname.replace(/\/+$/, "");
+  const base = log.dataset.home;
+  // A form that was refused has left its own address, to which nobody can come back.
+  if (location.pathname !== base) history.replaceState(null, "", base);
   const key = `samtal-${log.dataset.case}`;
   const token = () => document.querySelector("input[name=form_token]").value;
 
