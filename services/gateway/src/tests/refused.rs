@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 
-use super::shared::{demo, form, get, page, send};
+use super::shared::{demo, form, get, send};
 
 #[tokio::test]
 async fn an_address_that_cannot_be_read_is_a_page_in_the_readers_language() {
