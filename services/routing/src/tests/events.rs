@@ -37,6 +37,7 @@ async fn nobody_stands_behind_a_message_that_was_left_for_the_next_opening() {
     let opens_at = Some(proto::timestamp(START + Duration::from_secs(3600)));
     suite.intake(1, CaseOpened { left_message: true, opens_at, ..opened("dorr") }).await;
     suite.triage(1, Severity::Routine, "").await;
+    suite.clock.advance_to(START + Duration::from_secs(1));
     suite.arrive(2, Severity::Routine, "").await;
     let place = async |n: u8| suite.position(visitor(), n).await.unwrap().position;
     assert_eq!(place(2).await, 1);
