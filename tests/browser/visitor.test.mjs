@@ -265,6 +265,11 @@ test('another device comes back by the words, and the button leaves nothing behi
   const phrase = await open(page, 'hemligt');
   const other = await person(browser, suite, phone);
   const there = await other.newPage();
+  // What was chosen before a conversation stands in the history, as an address.
+  await there.goto('/e/demo-open/start');
+  for (const answer of ['Mig själv', 'Sår']) await there.getByRole('button', { name: answer, exact: true }).click();
+  await seen(there, 'Det gäller: Sår');
+  const chosen = there.url();
   await there.goto('/return');
   await there.getByLabel('Dina ord').fill('fel ord helt och hållet');
   await there.getByRole('button', { name: 'Till samtalet' }).click();
@@ -283,6 +288,10 @@ test('another device comes back by the words, and the button leaves nothing behi
   assert.deepEqual((await other.cookies(suite.base)).filter((cookie) => /visitor|language|after/.test(cookie.name)), []);
   assert.equal((await there.goto(chat)).status(), 404);
   assert.equal(await there.evaluate(() => sessionStorage.length), 0);
+  // To this browser the address says nothing any more.
+  await there.goto(chosen);
+  assert.equal(new URL(there.url()).pathname, '/e/demo-open');
+  assert.ok(!(await there.content()).includes('Sår'));
   await first.close();
   await other.close();
 });
@@ -319,9 +328,19 @@ test('a visitor and a nurse, from the queue to the rating', async () => {
   await page.locator('.standing.waiting').waitFor();
   const room = await person(browser, suite);
   const siv = await Worker.signIn(suite, room, 'Siv Provlund');
+  await page.locator('#give-up').waitFor();
   await siv.take(id);
   await page.locator('.standing.active').waitFor();
   await seen(page, 'svarar dig');
+  // Nobody leaves the queue any more, and a time that is booked is on the screen at once.
+  await page.locator('#give-up').waitFor({ state: 'hidden' });
+  const desk = await room.newPage();
+  await desk.goto(`/staff/c/${id}/book`);
+  await desk.locator('button.time').first().click();
+  await page.locator('#bookings').getByText('Avboka', { exact: true }).click();
+  await page.getByRole('button', { name: 'Ja, avboka' }).waitFor();
+  await accessible(page, 'a booked time');
+  await page.locator('#bookings summary').click();
   await siv.typing(id);
   await seen(page, 'Någon skriver');
   await siv.say(id, 'Hej! <b>Hur</b> länge har du haft det?');
