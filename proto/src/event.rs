@@ -23,7 +23,7 @@ macro_rules! events {
 events! {
     intake::CaseOpened, intake::MessagePosted, intake::NotePosted, intake::VisitorReturned, intake::CaseModeChanged,
     intake::SystemLinePosted, intake::AttachmentStored, intake::CaseReferred, intake::ReferralReported, intake::TransferProposed, intake::TransferEnded, intake::IdentityRevealed, intake::CaseDocumented,
-    intake::CaseClosed, intake::CaseReopened, intake::CaseRated, intake::CaseErased,
+    intake::CaseClosed, intake::CaseReopened, intake::CaseRated, intake::CaseErased, intake::AccessMailDue,
     triage::CaseTriaged,
     routing::CaseQueued, routing::CaseOffered, routing::OfferEnded, routing::CaseAssigned, routing::CaseReleased,
     scheduling::SlotHeld, scheduling::BookingConfirmed, scheduling::BookingCancelled,

@@ -1,4 +1,4 @@
-// Staff sign in with their organisation's service: an installation that is no demo, with the settings and the description as
+// Staff sign in with their organisation's service, or by invitation and codes by mail: an installation that is no demo, with the settings and the description as
 // docs/operations/sign-in.md has them.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -6,13 +6,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CLIENT, Issuer, SECRET } from './issuer.mjs';
-import { Suite, accessible, fits, launch, person, phone, picture } from './support.mjs';
+import { Mail } from './mail.mjs';
+import { Suite, accessible, desktop, fits, launch, person, phone, picture } from './support.mjs';
 
 const known = { 'siv.provlund': 'SE-siv', 'karin.mallqvist': 'SE-karin', 'arne.exempelsson': 'SE-both', 'anna.kladdman': 'SE-both' };
 const claims = (hsa, more) => ({ employeeHsaId: hsa, employment: { places: ['V', 'O'] }, roles: [], ...more });
 
-let suite, browser, issuer, folder;
+let suite, browser, issuer, mail, folder;
 before(async () => {
+  mail = await Mail.start();
   issuer = await Issuer.start({
     Siv: claims('SE-siv'),
     Karin: claims('SE-karin', { roles: ['chief'] }),
@@ -42,8 +44,9 @@ leader = { claim = "roles", values = ["chief"] }
     assert.ok(region.includes(`{ id: ${id}, `), id);
     region = region.replace(`{ id: ${id}, `, `{ id: ${id}, sign_in: [{ provider: sithskort, subject: ${subject} }], `);
   }
+  suite = await Suite.start({ demo: false, args: ['--config', at('samtal.toml'), '--smtp', mail.url], service: issuer.url });
+  region = region.replace('    regime: care_provider\n', `    regime: care_provider\n    invitations: code\n    mail: { public_url: "${suite.base}" }\n`);
   writeFileSync(at('region.yaml'), region);
-  suite = await Suite.start({ demo: false, args: ['--config', at('samtal.toml')], service: issuer.url });
   suite.apply(at('region.yaml'));
   browser = await launch();
 });
@@ -51,6 +54,7 @@ after(async () => {
   await browser?.close();
   await suite?.stop();
   await issuer?.stop();
+  mail?.stop();
   if (folder) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -78,7 +82,7 @@ test('a nurse signs in with the keyboard, sees where she is signed in, and signs
   // Where she wanted to is where she comes.
   await page.goto('/staff/new');
   await page.waitForURL(/\/sign-in\?to=/);
-  assert.equal(await page.getByRole('button').count(), 0, 'no demo logins outside a demo');
+  assert.equal(await page.locator('form.login').count(), 0, 'no demo logins outside a demo');
   const way = page.getByRole('link', { name: 'Logga in med SITHS' });
   for (let press = 0; press < 10 && !(await way.evaluate((link) => link === document.activeElement)); press += 1) await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
@@ -156,6 +160,76 @@ test('claims say for which organisation somebody comes, and whether they lead', 
   await page.waitForURL(`${suite.base}/staff`);
   assert.equal((await page.request.get('/leader')).status(), 403);
   await quiet(page);
+});
+
+test('a nurse without a service is invited by her leader and comes in, then with a code, on a phone and without a script', async () => {
+  const leader = await through('Karin');
+  await leader.goto('/leader/change/people');
+  await leader.getByRole('link', { name: 'Så loggar personalen in' }).click();
+  const card = leader.locator('li.thing', { hasText: 'Olle Testberg' });
+  await card.getByText('Bjud in', { exact: false }).first().click();
+  await accessible(leader, 'how the staff sign in');
+  await fits(leader, 'how the staff sign in');
+  await picture(leader, 'sign-in-access-desktop');
+  await leader.setViewportSize(phone.viewport);
+  await fits(leader, 'how the staff sign in, on a phone');
+  await picture(leader, 'sign-in-access-phone');
+  await leader.setViewportSize(desktop.viewport);
+  await card.getByLabel('E-postadress').fill('olle@example.org');
+  await card.getByRole('button', { name: 'Skicka inbjudan' }).click();
+  await leader.getByRole('status').getByText('Inbjudan är på väg.').waitFor();
+  const link = (await mail.number(0)).match(/^http.*\/invitation\/.*$/m)[0];
+
+  const bare = { ...phone, javaScriptEnabled: false };
+  let context = await person(browser, suite, bare);
+  let page = await context.newPage();
+  const shown = async (name) => {
+    await fits(page, name);
+    await picture(page, `sign-in-${name}-phone`);
+  };
+  await page.goto(link);
+  await page.getByText('Olle Testberg').waitFor();
+  await shown('invitation');
+  await page.getByRole('button', { name: 'Tacka ja och logga in' }).click();
+  await page.waitForURL(`${suite.base}/staff`);
+  await is(page, 'Olle Testberg');
+  await quiet(page);
+
+  context = await person(browser, suite, bare);
+  page = await context.newPage();
+  await page.goto('/sign-in');
+  await page.getByLabel('E-postadress').fill('Olle@Example.org');
+  await page.getByRole('button', { name: 'Skicka en kod' }).click();
+  const code = (await mail.number(1)).match(/^(\d{3}) (\d{3})$/m).slice(1).join('');
+  await page.getByLabel('Kod', { exact: true }).fill(code === '000000' ? '111111' : '000000');
+  await page.getByRole('button', { name: 'Logga in' }).click();
+  await page.getByRole('alert').getByText('Koden stämmer inte.').waitFor();
+  await shown('code');
+  await page.getByLabel('Kod', { exact: true }).fill(code);
+  await page.getByRole('button', { name: 'Logga in' }).click();
+  await page.waitForURL(`${suite.base}/staff`);
+  await is(page, 'Olle Testberg');
+  // Axe needs a script.
+  const reader = await (await person(browser, suite, phone)).newPage();
+  for (const path of ['/sign-in?code=over', new URL(link).pathname]) {
+    await reader.goto(path);
+    await accessible(reader, path);
+    await fits(reader, path);
+  }
+  await picture(reader, 'sign-in-invitation-gone-phone');
+  await reader.getByRole('heading', { name: 'Inbjudan gäller inte längre' }).waitFor();
+  await reader.context().close();
+
+  // The leader takes the address away: Olle is out.
+  await leader.reload();
+  await card.getByText('Ta bort adressen').first().click();
+  await picture(leader, 'sign-in-access-taken-desktop');
+  await card.getByRole('button', { name: 'Ta bort adressen' }).click();
+  await leader.getByRole('status').getByText('Adressen är borttagen').waitFor();
+  await page.goto('/staff');
+  await page.waitForURL(/\/sign-in\?to=/);
+  await quiet(page);
+  await quiet(leader);
 });
 
 test('whoever is not let in is told why, and can try again', async () => {

@@ -4,6 +4,7 @@ use crate::suite::eventually;
 use ::suite::{apply, client};
 use client::{Client, Clients};
 use proto::access::access_service_client::AccessServiceClient;
+use proto::access::invitation_service_client::InvitationServiceClient;
 use proto::access::{IssueTokenRequest, Principal, PrincipalKind};
 use proto::config::config_service_client::ConfigServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
@@ -73,6 +74,10 @@ impl Person {
         let request =
             IssueTokenRequest { request_id: format!("token-{organisation}-{id}"), principal: Some(principal), ttl_seconds: 366 * 86_400 };
         self.access().issue_token(request).await.expect("a token").into_inner().token
+    }
+
+    pub fn invitations(&self) -> InvitationServiceClient<Client> {
+        InvitationServiceClient::new(self.at("intake"))
     }
 
     pub fn access(&self) -> AccessServiceClient<Client> {

@@ -32,6 +32,18 @@ pub const ACCESS_LOG: &[(&str, Leaves)] = &[
     // One's own.
     ("samtal.access.v1.SignInService/ListSessions", Nobody),
     ("samtal.access.v1.SignInService/EndSessions", Changes),
+    ("samtal.access.v1.InvitationService/InviteWorker", Changes),
+    ("samtal.access.v1.InvitationService/ListStaffAccess", Many),
+    ("samtal.access.v1.InvitationService/WithdrawInvitation", Changes),
+    ("samtal.access.v1.InvitationService/RemoveAccess", Changes),
+    ("samtal.access.v1.InvitationService/GetWaysIn", Nobody),
+    // The invited, to themselves.
+    ("samtal.access.v1.InvitationService/GetInvitation", Nobody),
+    ("samtal.access.v1.InvitationService/AcceptInvitation", Changes),
+    ("samtal.access.v1.InvitationService/RequestCode", Changes),
+    ("samtal.access.v1.InvitationService/SignInWithCode", Changes),
+    // To notifications, which show it to its owner.
+    ("samtal.access.v1.InvitationService/GetAccessMail", Nobody),
     ("samtal.config.v1.ConfigService/ValidateRegion", Nobody),
     ("samtal.config.v1.ConfigService/DiffRegion", Nobody),
     ("samtal.config.v1.ConfigService/ApplyRegion", Changes),

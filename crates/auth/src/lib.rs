@@ -10,4 +10,4 @@ pub use access_log::Leaves;
 pub use phrase::{normalise as normalise_phrase, phrase_from};
 pub use policy::{Decision, Reach, Resource, decide, rules};
 pub use principal::{Principal, Role};
-pub use secret::{Secret, hash, token_hash};
+pub use secret::{Secret, hash, same, token_hash};

@@ -64,6 +64,18 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.access.v1.SignInService/BeginSession", &[(Service, Region)]),
     ("samtal.access.v1.SignInService/ListSessions", &[(Worker, Own), (Volunteer, Own), (Leader, Own), (Operator, Own)]),
     ("samtal.access.v1.SignInService/EndSessions", &[(Worker, Own), (Volunteer, Own), (Leader, Own), (Operator, Own)]),
+    ("samtal.access.v1.InvitationService/InviteWorker", &[(Operator, Region), (Leader, Clinic)]),
+    ("samtal.access.v1.InvitationService/ListStaffAccess", &[(Operator, Region), (Leader, Clinic)]),
+    ("samtal.access.v1.InvitationService/WithdrawInvitation", &[(Operator, Region), (Leader, Clinic)]),
+    ("samtal.access.v1.InvitationService/RemoveAccess", &[(Operator, Region), (Leader, Clinic)]),
+    // The pages', for whoever has a link or a code.
+    ("samtal.access.v1.InvitationService/GetWaysIn", &[(Service, Region)]),
+    ("samtal.access.v1.InvitationService/GetInvitation", &[(Service, Region)]),
+    ("samtal.access.v1.InvitationService/AcceptInvitation", &[(Service, Region)]),
+    ("samtal.access.v1.InvitationService/RequestCode", &[(Service, Region)]),
+    ("samtal.access.v1.InvitationService/SignInWithCode", &[(Service, Region)]),
+    // Notifications'.
+    ("samtal.access.v1.InvitationService/GetAccessMail", &[(Service, Region)]),
     // config
     ("samtal.config.v1.ConfigService/ValidateRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/DiffRegion", &[(Operator, Region)]),

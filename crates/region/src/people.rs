@@ -59,10 +59,17 @@ pub enum Invitations {
     /// Nobody is invited: staff come by a sign-in service.
     #[default]
     Off,
-    /// With a passkey.
-    Passkey,
-    /// With a passkey, or a code by e-mail for those who choose that.
-    PasskeyOrCode,
+    /// By an invitation, and with codes by e-mail after it.
+    Code,
+}
+
+/// Something, an @, and a name with a dot; what a mail server thinks of it, it says itself.
+pub fn is_address(text: &str) -> bool {
+    let fits =
+        text.len() <= 254 && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | '"'));
+    fits && text.split_once('@').is_some_and(|(name, host)| {
+        !name.is_empty() && host.contains('.') && !host.contains('@') && !host.starts_with('.') && !host.ends_with('.')
+    })
 }
 
 fn capacity() -> u32 {

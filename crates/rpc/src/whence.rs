@@ -17,7 +17,8 @@ pub(crate) const GATEWAY: &str = "gateway";
 pub struct Whence(String);
 
 impl Whence {
-    pub(crate) fn of(secret: &Secret, address: Option<IpAddr>) -> Self {
+    /// Nobody knows where: all of those are one.
+    pub fn of(secret: &Secret, address: Option<IpAddr>) -> Self {
         Self(secret.token("visitor address", &[&address.map(prefix).unwrap_or_default()]))
     }
 

@@ -12,6 +12,7 @@ use http::HeaderValue;
 use http_body_util::{BodyExt, Collected, Full};
 use kernel::{Result, Time};
 use proto::access::access_service_client::AccessServiceClient;
+use proto::access::invitation_service_client::InvitationServiceClient;
 use proto::access::sign_in_service_client::SignInServiceClient;
 use proto::config::config_service_client::ConfigServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
@@ -102,6 +103,11 @@ impl Services {
         Ok(SignInServiceClient::new(self.peers.channel("gateway", "intake")?))
     }
 
+    /// The same, for whoever has an invitation's link or a code.
+    pub fn ways_in(&self) -> Result<InvitationServiceClient<Peer>> {
+        Ok(InvitationServiceClient::new(self.peers.channel("gateway", "intake")?))
+    }
+
     /// A service's log, as the pages themselves: whether it answers.
     pub fn log(&self, service: &'static str) -> Result<EventLogServiceClient<Peer>> {
         Ok(EventLogServiceClient::new(self.peers.channel("gateway", service)?))
@@ -168,6 +174,10 @@ impl Calls {
 
     pub fn sign_in(&self) -> SignInServiceClient<Call> {
         SignInServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
+    }
+
+    pub fn invitations(&self) -> InvitationServiceClient<Call> {
+        InvitationServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
     }
 
     pub fn triage(&self) -> TriageServiceClient<Call> {

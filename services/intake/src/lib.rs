@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use kernel::Result;
 use proto::access::access_service_server::AccessServiceServer;
+use proto::access::invitation_service_server::InvitationServiceServer;
 use proto::access::sign_in_service_server::SignInServiceServer;
 use proto::intake::case_service_server::CaseServiceServer;
 use proto::intake::clinic_service_server::ClinicServiceServer;
@@ -34,6 +35,11 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
     routes.add_service(AccessServiceServer::new(api::access::Access { node: node.clone() }).max_decoding_message_size(MAX_REQUEST));
     routes.add_service(
         SignInServiceServer::new(api::sign_in::SignIn { node: node.clone() })
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_RESPONSE),
+    );
+    routes.add_service(
+        InvitationServiceServer::new(api::invitations::Invitations { node: node.clone() })
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_RESPONSE),
     );

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod deploy;
+mod invite;
 mod keep;
 mod pages;
 mod tokens;
@@ -83,6 +84,13 @@ enum Command {
     Token {
         #[command(subcommand)]
         command: tokens::TokenCommand,
+    },
+    /// Invite somebody of the description who has no sign-in service
+    Invite(invite::Invite),
+    /// See how staff come in without a sign-in service, and end that
+    Access {
+        #[command(subcommand)]
+        command: invite::AccessCommand,
     },
     /// Look after a service's log
     Log {
@@ -248,6 +256,8 @@ pub async fn run() -> Result<ExitCode> {
         Command::Apply { files, dry_run, to } => tools::apply_files(&files, dry_run, &to).await,
         Command::Simulate { what: _, embedded, cases, seed, json, to } => tools::simulate(embedded, cases, seed, json, &to).await,
         Command::Token { command } => tokens::run(command).await,
+        Command::Invite(invite) => invite::invite(invite).await,
+        Command::Access { command } => invite::run(command).await,
         Command::Log { command: LogCommand::Rejoin { service, dry_run, to } } => tools::rejoin(&service, dry_run, &to).await,
         Command::DeadLetters { command } => tools::dead_letters(command).await,
         Command::Case { id, to } => tools::case(&id, &to).await,

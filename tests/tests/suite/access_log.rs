@@ -53,6 +53,7 @@ impl House {
             ("operator", suite.operator()),
             ("service", suite.service("intake")),
             ("service", suite.service("gateway")),
+            ("service", suite.service("notifications")),
         ];
         let mut stores = Vec::new();
         for service in SERVICES {

@@ -2,7 +2,7 @@
 //! contracts, so that a new RPC is tested from its first day.
 
 use crate::dynamic::{call, methods, path};
-use crate::tenants::{Things, Whose, World, names};
+use crate::tenants::{Things, UUIDS, Whose, World, names};
 use auth::Role;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -19,9 +19,6 @@ use tonic_types::StatusExt;
 const MAX_TEXT: usize = 16 * 1024;
 /// The largest request of all but a region's description.
 const MAX_REQUEST: usize = 64 * 1024;
-
-/// Fields that name something by a UUID.
-const UUIDS: [&str; 8] = ["case_id", "offer_id", "booking_id", "notification_id", "token_id", "event_id", "attachment_id", "transfer_id"];
 
 /// Fields that may hold any text, with the reason.
 const ANY_TEXT: &[(&str, &str)] = &[

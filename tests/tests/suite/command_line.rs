@@ -92,3 +92,42 @@ async fn a_demo_that_is_started_again_leaves_the_region_alone() {
     suite.terminate();
     assert!(suite.wait_exit(SOON).success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_are_invited_listed_and_removed() {
+    let (folder, address) = (tempfile::tempdir().unwrap(), format!("127.0.0.1:{}", Port::free().number()));
+    let suite = Launch::samtal("up").args(["up", "--http", "127.0.0.1:0", "--grpc", &address, "--data"]).arg(folder.path()).start();
+    suite.wait_for_line("Samtal is ready", SOON);
+    let file = folder.path().join("region.yaml");
+    std::fs::write(&file, samtal_tests::suite::region_yaml()).unwrap();
+    let samtal = |args: &[&str]| {
+        let to = ["--address", &format!("http://{address}"), "--data"].map(str::to_owned);
+        let mut process = Launch::samtal("invite").args(args).args(to).arg(folder.path()).start();
+        let status = process.wait_exit(SOON);
+        (status.code(), process.lines())
+    };
+    let (code, lines) = samtal(&["apply", "-f", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{lines:#?}");
+    let (code, lines) = samtal(&["invite", "--worker", "alfa.vera", "--email", "vera@example.org", "--no-mail"]);
+    assert_eq!(code, Some(0), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("https://alfa.example/invitation/")), "{lines:#?}");
+    let id = lines.iter().find_map(|line| line.split_once("access withdraw ")).expect("what ends it is told").1.to_owned();
+    let of_vera = || samtal(&["access", "list", "alfa"]).1.into_iter().find(|line| line.starts_with("alfa.vera ")).unwrap();
+    assert!(of_vera().ends_with(&format!("volunteer  invited at vera@example.org ({id})")), "{}", of_vera());
+    assert_eq!(samtal(&["access", "withdraw", &id]).0, Some(0));
+    assert!(of_vera().ends_with("no way in"), "{}", of_vera());
+    assert_eq!(samtal(&["access", "remove", "alfa.vera"]).1.last().map(String::as_str), Some("Removed; 0 sessions ended."));
+    for wrong in [
+        &["invite", "--worker", "alfa.vera"][..],
+        &["invite", "--worker", "alfa.nobody", "--email", "vera@example.org"],
+        &["invite", "--worker", "alfa.vera", "--email", "nonsense"],
+        &["invite", "--organisation", "alfa", "--email", "stranger@example.org"],
+        &["invite", "--email", "vera@example.org"],
+        &["access", "list", "nowhere"],
+        &["access", "withdraw", &id],
+    ] {
+        let (code, lines) = samtal(wrong);
+        assert!(code.is_some_and(|code| code != 0), "{wrong:?} is refused: {lines:#?}");
+        assert!(!lines.is_empty() && !lines.iter().any(|line| line.contains("panicked")), "{wrong:?}: {lines:#?}");
+    }
+}

@@ -39,6 +39,8 @@ const CROSSING: &[&str] = &[
     "intake.attachment",
     "intake.cases",
     "intake.referral",
+    "intake.invitation",
+    "intake.staff_address",
 ];
 
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -1,5 +1,7 @@
 //! Signing in with a sign-in service, as a browser does it, with everything that can be wrong with what the service says.
 
+mod invitations;
+
 use crate::issuer::{CLIENT, Fault, Issuer, SECRET};
 use crate::pages::{ask, cookie, form_token};
 use samtal_tests::http::get;

@@ -99,7 +99,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("clinics: [clinic], profession", "clinics: [clinic], sign_in: [{ provider: idp, subject: \"\" }], profession", "workers[0].sign_in[0].subject", "is empty"),
     ("clinics: [clinic], profession", "clinics: [clinic], sign_in: [{ provider: idp, subject: a }, { provider: idp, subject: a }], profession", "workers[0].sign_in[1]", "already another worker's"),
     ("clinics: [clinic], profession", "clinics: [clinic], sign_in: [{ provider: idp }], profession", "workers[0].sign_in[0].subject", "is missing"),
-    ("    timezone: Europe/Oslo\n", "    timezone: Europe/Oslo\n    invitations: yes\n", "invitations", "must be one of off, passkey, passkey_or_code"),
+    ("    timezone: Europe/Oslo\n", "    timezone: Europe/Oslo\n    invitations: yes\n", "invitations", "must be one of off, code"),
     ("channel: onsite, calendar: hours", "channel: onsite, calendar: nights", "resources[0].calendar", "there is no calendar 'nights'"),
     ("channel: onsite", "channel: email", "resources[0].channel", "must be onsite, phone or video"),
     ("        queue: queue\n", "        queue: none\n", "entry_points[0].queue", "there is no queue 'none'"),

@@ -1,6 +1,7 @@
 //! How staff come in: each name of a sign-in service, and each address, is one worker's.
 
 use super::{Found, Scope};
+use crate::people::is_address;
 
 const MAX_PROVIDER: usize = 64;
 const MAX_SUBJECT: usize = 256;
@@ -34,13 +35,4 @@ pub(super) fn check(scope: &Scope<'_>, found: &mut Found) {
         }
         addresses.push(folded);
     }
-}
-
-/// Something, an @, and a name with a dot; what a mail server thinks of it, it says itself.
-fn is_address(text: &str) -> bool {
-    let fits =
-        text.len() <= 254 && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | '"'));
-    fits && text.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty() && host.contains('.') && !host.contains('@') && !host.starts_with('.') && !host.ends_with('.')
-    })
 }

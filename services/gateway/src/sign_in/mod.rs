@@ -1,7 +1,9 @@
-//! How staff get a session: with a sign-in service, or, in a demo, with one click. Each way ends in [`welcome`].
+//! How staff get a session: with a sign-in service, by an invitation and codes by e-mail, or, in a demo, with one click.
 
+mod codes;
 pub mod demo;
 pub mod device;
+mod invitation;
 pub mod oidc;
 mod sessions;
 pub mod settings;
@@ -12,7 +14,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use proto::access::{DemoLogin, PrincipalKind};
+use proto::access::{DemoLogin, PrincipalKind, SessionChoice};
 use serde::Deserialize;
 
 use crate::Gateway;
@@ -24,6 +26,8 @@ pub fn routes() -> Router<Gateway> {
         .route("/sign-in", get(choose).post(sign_in))
         .route("/sign-out", post(sign_out))
         .merge(oidc::routes())
+        .merge(codes::routes())
+        .merge(invitation::routes())
         .merge(sessions::routes())
 }
 
@@ -41,6 +45,9 @@ struct Wanted {
     /// There if somebody has just signed out.
     #[serde(default)]
     out: String,
+    /// What is wrong with a code, or with the address for one.
+    #[serde(default)]
+    code: String,
 }
 
 #[derive(Template)]
@@ -50,6 +57,10 @@ struct SignIn {
     /// Sign-in services: address and name.
     services: Vec<(String, String)>,
     logins: Vec<DemoLogin>,
+    /// Whether there are codes by e-mail.
+    codes: bool,
+    /// The key of what was wrong with the last one; empty: nothing.
+    wrong: &'static str,
     to: String,
     out: bool,
 }
@@ -57,7 +68,20 @@ struct SignIn {
 async fn choose(State(gateway): State<Gateway>, page: Page, Query(wanted): Query<Wanted>) -> Result<Response, Problem> {
     let logins = if page.demo() { demo::logins(&gateway).await? } else { Vec::new() };
     let services = oidc::offered(&gateway, &wanted.to);
-    page.show(&SignIn { page: page.clone(), services, logins, to: wanted.to, out: !wanted.out.is_empty() })
+    let codes = codes::offered(&gateway).await;
+    let wrong = codes::wrong(&wanted.code);
+    page.show(&SignIn { page: page.clone(), services, logins, codes, wrong, to: wanted.to, out: !wanted.out.is_empty() })
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/choose.html")]
+struct Choose {
+    page: Page,
+    choices: Vec<SessionChoice>,
+    /// Where the choice goes, with what was proved so far: a field's name and its value.
+    action: &'static str,
+    kept: (&'static str, String),
+    to: String,
 }
 
 #[derive(Deserialize)]
@@ -70,9 +94,16 @@ struct Chosen {
 
 async fn sign_in(State(gateway): State<Gateway>, headers: HeaderMap, Form(chosen): Form<Chosen>) -> Result<Response, Problem> {
     let session = demo::sign_in(&gateway, &chosen.organisation, &chosen.worker, device::name(&headers)).await?;
-    let mut response = Redirect::to(destination(&session, &chosen.to)).into_response();
-    set_staff(&gateway, &mut response, &session.token);
-    Ok(response)
+    Ok(enter(&gateway, &session, &chosen.to))
+}
+
+/// Gives a browser that has just posted here its session, and leads on.
+fn enter(gateway: &Gateway, session: &Session, to: &str) -> Response {
+    let mut response = Redirect::to(destination(session, to)).into_response();
+    set_staff(gateway, &mut response, &session.token);
+    // By which service somebody came in here before says nothing of this session.
+    oidc::forget(gateway, &mut response);
+    response
 }
 
 /// Where a session begins: where they wanted to, if that is ours.

@@ -20,6 +20,8 @@ pub enum Cookie {
     After,
     /// A sign-in that has begun, sealed, while somebody is away at their sign-in service.
     SignIn,
+    /// What makes a code that was sent by mail this browser's.
+    Code,
     /// By which service a member of staff came, sealed, so that they can be signed out there too.
     Provider,
 }
@@ -34,6 +36,7 @@ impl Cookie {
             Self::Practice => "samtal-practice",
             Self::After => "samtal-after",
             Self::SignIn => "samtal-sign-in",
+            Self::Code => "samtal-code",
             Self::Provider => "samtal-provider",
         }
     }
@@ -42,7 +45,7 @@ impl Cookie {
     /// into staff's but Samtal.
     const fn same_site(self) -> &'static str {
         match self {
-            Self::Staff | Self::Form | Self::Provider => "Strict",
+            Self::Staff | Self::Form | Self::Code | Self::Provider => "Strict",
             Self::Visitor | Self::Language | Self::Practice | Self::After | Self::SignIn => "Lax",
         }
     }

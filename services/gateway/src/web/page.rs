@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 use kernel::Language;
 use proto::intake::SenderKind;
+use rpc::Whence;
 
 use crate::Gateway;
 use crate::i18n::Say;
@@ -108,6 +109,11 @@ impl Page {
     /// Calls as nobody, for what everybody may see.
     pub fn calls(&self) -> Calls {
         self.gateway.services().nobody(self.visit.address, self.visit.after.as_deref())
+    }
+
+    /// Where the browser is, for limits of the pages' own; no address can be read from it.
+    pub fn whence(&self) -> Whence {
+        Whence::of(self.gateway.secret(), self.visit.address)
     }
 
     /// This page's address in another language, with all else that its address says.

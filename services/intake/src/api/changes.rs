@@ -10,7 +10,7 @@ use region::{Drift, Organisation, Region, Worker};
 use rpc::Caller;
 use runtime::RegionStore;
 
-use crate::app::App;
+use crate::app::{App, invitations};
 
 const MAX_ITEM: usize = 128;
 const MAX_BODY: usize = 16 * 1024;
@@ -159,6 +159,9 @@ pub async fn set(app: &App, caller: &Caller, request: SetChangeRequest) -> Resul
                     return Ok(());
                 }
                 unchanged(unit, &regions, &change, &etag).await?;
+                if kind == Kind::Worker && change.body.is_empty() {
+                    invitations::left(unit, &change.organisation, &change.item).await?;
+                }
                 regions.set_drift(unit, change).await?;
                 unit.audit(key, &scope);
                 unit.remember_answer(&once, "", &SetChangeResponse::default()).await
@@ -181,6 +184,7 @@ pub async fn revert(app: &App, caller: &Caller, request: RevertChangeRequest) ->
     for region in [&*now, &described] {
         may(caller, region.organisation(&organisation_id).ok_or_else(missing)?, kind, &request.item_id)?;
     }
+    let leaves = kind == Kind::Worker && described.organisation(&organisation_id).is_some_and(|one| one.worker(&request.item_id).is_none());
     let scope = Scope { organisation: organisation_id.clone(), ..Scope::default() };
     let key = Id::derived(&[b"changes", organisation_id.as_bytes()]);
     let regions = app.node.region.clone();
@@ -194,6 +198,9 @@ pub async fn revert(app: &App, caller: &Caller, request: RevertChangeRequest) ->
                 unchanged(unit, &regions, &reverted, &etag).await?;
                 if !regions.revert_drift(unit, &scope.organisation, kind, &reverted.item).await? {
                     return Err(Error::not_found("item"));
+                }
+                if leaves {
+                    invitations::left(unit, &scope.organisation, &reverted.item).await?;
                 }
                 unit.audit(key, &scope);
                 Ok(())

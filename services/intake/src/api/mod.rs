@@ -8,6 +8,7 @@ pub mod conversations;
 mod converse;
 mod entry_point;
 pub mod files;
+pub mod invitations;
 mod items;
 mod lists;
 mod notes;

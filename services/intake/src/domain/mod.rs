@@ -1,6 +1,7 @@
 //! Intake's rules, without IO.
 
 pub mod case;
+pub mod code;
 pub mod language;
 pub mod media;
 pub mod people;

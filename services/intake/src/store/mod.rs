@@ -8,6 +8,7 @@ pub mod rollout;
 mod schema;
 pub mod tokens;
 pub mod transfers;
+pub mod ways_in;
 pub mod worklists;
 
 pub use schema::TABLES;

@@ -3,12 +3,18 @@
 use store::{Migration, Tables};
 
 pub const TABLES: Tables = Tables {
-    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES, SESSIONS, TRANSFERS],
+    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES, SESSIONS, TRANSFERS, WAYS_IN],
     shared: &[],
     crossing: &[
         ("access_token", "SELECT", "a token's hash or id says whose it is, and nothing else does yet"),
         ("attachment", "SELECT (organisation, attachment_id, state)", "the sweep looks for doomed files; each goes as its organisation's"),
         ("referral", "SELECT (organisation, code_hash)", "the code on a card says whose it is, and nothing else does yet"),
+        (
+            "invitation",
+            "SELECT (organisation, invitation_id, token_hash)",
+            "a link, or an id, says whose invitation it is, and nothing else does yet",
+        ),
+        ("staff_address", "SELECT (organisation, worker_id, address_hash)", "an address says whose it is, and nothing else does yet"),
         ("cases", "SELECT (organisation, phrase_hash)", "a return phrase says whose case it is, and nothing else does yet"),
     ],
     kept: &[],
@@ -123,6 +129,50 @@ CREATE TABLE transfer (
     ended_at BIGINT
 );
 CREATE INDEX transfer_case ON transfer (case_id, proposed_at);
+",
+};
+
+/// How staff come in without a sign-in service. Of links and codes only what tells a right one from a wrong one is kept; an invitation
+/// that is taken up or back is gone.
+const WAYS_IN: Migration = Migration {
+    name: "intake_0007_ways_in",
+    sql: "
+CREATE TABLE invitation (
+    invitation_id UUID PRIMARY KEY,
+    organisation TEXT NOT NULL,
+    worker_id TEXT NOT NULL,
+    email TEXT NOT NULL,
+    language TEXT NOT NULL,
+    token_hash BYTEA NOT NULL,
+    invited_by TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX invitation_token ON invitation (token_hash);
+CREATE INDEX invitation_worker ON invitation (organisation, worker_id);
+CREATE TABLE staff_address (
+    organisation TEXT NOT NULL,
+    worker_id TEXT NOT NULL,
+    email TEXT NOT NULL,
+    address_hash BYTEA NOT NULL,
+    since BIGINT NOT NULL,
+    PRIMARY KEY (organisation, worker_id)
+);
+CREATE INDEX staff_address_of ON staff_address (address_hash);
+-- The region's, with an empty organisation: whose the address is, is asked when its mail is written, and when the code is right.
+CREATE TABLE sign_in_code (
+    code_id UUID PRIMARY KEY,
+    organisation TEXT NOT NULL,
+    token_hash BYTEA NOT NULL,
+    address_hash BYTEA NOT NULL,
+    language TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    tries BIGINT NOT NULL,
+    used BOOLEAN NOT NULL
+);
+CREATE UNIQUE INDEX sign_in_code_token ON sign_in_code (token_hash);
+CREATE INDEX sign_in_code_address ON sign_in_code (address_hash, created_at);
 ",
 };
 

@@ -30,7 +30,7 @@ impl Fire for Deliveries {
                 return Ok(());
             }
             let Some(mut mail) = notifications::lock(unit.tx, key).await? else { return Ok(()) };
-            let address = contacts::get(unit.tx, mail.case).await?.is_some();
+            let address = mail.is_way_in() || contacts::get(unit.tx, mail.case).await?.is_some();
             let around = Around { address, server: self.outbox.open().by(mail.channel), busy: self.outbox.is_busy_with(key) };
             match due(&mail.delivery, around, unit.now) {
                 Due::Nothing => Ok(()),
@@ -51,9 +51,16 @@ impl Fire for Deliveries {
 }
 
 /// A try that may begin: to whom, and in whose name.
-pub struct Claim {
-    pub contact: Contact,
-    pub organisation: String,
+pub enum Claim {
+    Visitor {
+        contact: Contact,
+        organisation: String,
+    },
+    /// A mail about a staff member's way in, to whom intake says.
+    WayIn {
+        mail: Id,
+        organisation: String,
+    },
 }
 
 /// Takes `job` up right before it is sent, with a fresh lease, however long it has waited; None if it is not to be sent
@@ -63,6 +70,11 @@ pub async fn claim(unit: &mut Unit<'_>, job: &Job) -> Result<Option<Claim>> {
     if mail.delivery.state != State::Sending || mail.delivery.tries != job.tries {
         return Ok(None);
     }
+    let lease = unit.now + LEASE;
+    if mail.is_way_in() {
+        look_again(unit, &mut mail, lease).await?;
+        return Ok(Some(Claim::WayIn { mail: mail.case, organisation: mail.scope.organisation }));
+    }
     let contact = contacts::get(unit.tx, mail.case).await?;
     // Whatever wanted it: from practice nothing leaves the house. An address that has changed its kind meanwhile waits for the next answer.
     let wanted = mail.delivery.wanted && !mail.scope.practice;
@@ -70,9 +82,8 @@ pub async fn claim(unit: &mut Unit<'_>, job: &Job) -> Result<Option<Claim>> {
         end(unit, &mut mail, State::Cancelled).await?;
         return Ok(None);
     };
-    let lease = unit.now + LEASE;
     look_again(unit, &mut mail, lease).await?;
-    Ok(Some(Claim { contact, organisation: mail.scope.organisation }))
+    Ok(Some(Claim::Visitor { contact, organisation: mail.scope.organisation }))
 }
 
 /// Keeps how a try went.
@@ -98,7 +109,9 @@ async fn look_again(unit: &mut Unit<'_>, mail: &mut Notification, at: Time) -> R
 pub async fn end(unit: &mut Unit<'_>, mail: &mut Notification, state: State) -> Result<()> {
     mail.delivery.state = state;
     notifications::set_delivery(unit.tx, &mail.delivery, None).await?;
-    if state != State::Cancelled {
+    if mail.is_way_in() {
+        notifications::delete(unit.tx, mail.delivery.id).await?;
+    } else if state != State::Cancelled {
         // Whether it reached anybody or not: there is no second one.
         contacts::delete_used(unit.tx, mail.case).await?;
     }

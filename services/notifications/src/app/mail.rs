@@ -2,25 +2,23 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use kernel::{Error, Id, Language, Result, Time};
+use kernel::{Error, Id, Result, Time};
 use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, SinglePart};
 use region::Mail;
 
-use crate::domain::texts::answer_waits;
+use crate::domain::texts::Text;
 
 /// The sender of an organisation that names none.
 const DEFAULT_FROM: &str = "Samtal <noreply@localhost>";
 
-/// The mail that tells the visitor that an answer waits. All that is known of the organisation here is its neutral sender
-/// and where its pages are.
-pub fn message(id: Id, mail: &Mail, (email, language): (&str, Language), now: Time) -> Result<Message> {
+/// A mail with this text. All that is known of the organisation here is its neutral sender.
+pub fn message(id: Id, mail: &Mail, email: &str, text: Text, now: Time) -> Result<Message> {
     let wrong = |error: &dyn std::fmt::Display| Error::internal(format!("a mail cannot be written: {error}"));
     // What was applied before senders were checked must not stop a mail.
     let from: Mailbox = mail.from.parse().or_else(|_| DEFAULT_FROM.parse()).map_err(|error| wrong(&error))?;
     let to = email.parse().map_err(|error| wrong(&error))?;
-    let text = answer_waits(language, &mail.public_url);
     Message::builder()
         // The same on every try, so that a repetition can be recognised.
         .message_id(Some(format!("<{id}@{}>", from.email.domain())))

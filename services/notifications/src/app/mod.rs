@@ -6,3 +6,4 @@ pub mod deliver;
 pub mod mail;
 pub mod sender;
 pub mod sms;
+pub mod way_in;

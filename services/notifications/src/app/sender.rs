@@ -11,10 +11,11 @@ use log::Origin;
 use runtime::Node;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{deliver, mail, sms};
+use super::deliver::Claim;
+use super::{deliver, mail, sms, way_in};
 use crate::domain::delivery::{Outcome, State};
 use crate::domain::texts;
-use crate::store::contacts::Address;
+use crate::store::contacts::{Address, Contact};
 use crate::store::notifications::Channel;
 
 /// One step of a conversation with the mail server takes at most this long, all of it `WHOLE`; both are well within the lease.
@@ -179,19 +180,15 @@ async fn attempt(node: &Node, ways: &Ways, job: &Job) -> Result<()> {
     });
     let (claimed, _) = claim.await?;
     let Some(claim) = claimed else { return Ok(()) };
-    let region = node.region.get();
-    let settings = region.organisation(&claim.organisation).map(|organisation| organisation.mail.clone()).unwrap_or_default();
-    let language = claim.contact.language;
-    let outcome = match (&claim.contact.address, &ways.mail, &ways.sms) {
-        (Address::Email(email), Some(transport), _) => match mail::message(job.id, &settings, (email, language), node.now()) {
-            Ok(message) => send(transport, message, job).await,
-            Err(_) => Outcome::Refused,
+    let outcome = match claim {
+        Claim::Visitor { contact, organisation } => to_visitor(node, ways, job, &contact, &organisation).await,
+        Claim::WayIn { mail, organisation } => match &ways.mail {
+            Some(transport) => match way_in::message(node, job.id, mail, &organisation).await {
+                Ok(message) => send(transport, message, job).await,
+                Err(outcome) => outcome,
+            },
+            None => Outcome::Refused,
         },
-        (Address::Phone(phone), _, Some(provider)) => {
-            text(provider, phone, &texts::answer_waits_short(language, &settings.public_url), job).await
-        }
-        // Another process, with other settings, has begun this.
-        _ => Outcome::Refused,
     };
     loop {
         // From an accepted mail to this commit is the one gap through which a mail can go out twice.
@@ -204,6 +201,26 @@ async fn attempt(node: &Node, ways: &Ways, job: &Job) -> Result<()> {
             Err(error) if error.is_transient() && !node.platform.shutdown.is_cancelled() => tokio::time::sleep(PAUSE).await,
             done => return done.map(|_| ()),
         }
+    }
+}
+
+async fn to_visitor(node: &Node, ways: &Ways, job: &Job, contact: &Contact, organisation: &str) -> Outcome {
+    let region = node.region.get();
+    let settings = region.organisation(organisation).map(|organisation| organisation.mail.clone()).unwrap_or_default();
+    let language = contact.language;
+    match (&contact.address, &ways.mail, &ways.sms) {
+        (Address::Email(email), Some(transport), _) => {
+            let text = texts::answer_waits(language, &settings.public_url);
+            match mail::message(job.id, &settings, email, text, node.now()) {
+                Ok(message) => send(transport, message, job).await,
+                Err(_) => Outcome::Refused,
+            }
+        }
+        (Address::Phone(phone), _, Some(provider)) => {
+            text(provider, phone, &texts::answer_waits_short(language, &settings.public_url), job).await
+        }
+        // Another process, with other settings, has begun this.
+        _ => Outcome::Refused,
     }
 }
 

@@ -93,6 +93,8 @@ pub enum Outcome {
     Refused,
     /// The server was away, or said to come back.
     Later,
+    /// There is nobody any more to whom it would say anything.
+    Pointless,
 }
 
 /// What follows from a try.
@@ -130,6 +132,7 @@ pub fn after(delivery: &Delivery, tries: u32, outcome: Outcome, now: Time) -> Af
     match outcome {
         Outcome::Accepted => After::End(State::Delivered),
         Outcome::Refused => After::End(State::Failed),
+        Outcome::Pointless => After::End(State::Cancelled),
         Outcome::Later if !delivery.wanted => After::End(State::Cancelled),
         Outcome::Later if is_over(delivery, next) => After::End(State::Expired),
         Outcome::Later => After::Retry(next),
@@ -194,6 +197,7 @@ mod tests {
         assert_eq!(after(&delivery(State::Cancelled, 2), 2, Outcome::Accepted, Time::ZERO), After::Nothing);
         let unwanted = Delivery { wanted: false, ..mail };
         assert_eq!(after(&unwanted, 2, Outcome::Later, Time::ZERO), After::End(State::Cancelled));
+        assert_eq!(after(&mail, 2, Outcome::Pointless, Time::ZERO), After::End(State::Cancelled));
         assert_eq!(after(&unwanted, 2, Outcome::Accepted, Time::ZERO), After::End(State::Delivered));
         assert_eq!(due(&unwanted, READY, Time::ZERO), Due::End(State::Cancelled));
     }

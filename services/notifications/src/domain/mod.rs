@@ -2,3 +2,4 @@
 
 pub mod delivery;
 pub mod texts;
+pub mod way_in;

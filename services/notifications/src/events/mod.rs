@@ -12,8 +12,8 @@ use proto::log::Envelope;
 use proto::{Event, intake, routing};
 use runtime::{RegionStore, case_facts};
 
-use crate::app::away;
 use crate::app::sender::Open;
+use crate::app::{away, way_in};
 use crate::store::notifications::RecipientKind;
 
 fn broken(error: impl std::fmt::Display) -> Error {
@@ -40,7 +40,7 @@ impl Handler for Intake {
 
     fn wants(&self, event: &Envelope) -> bool {
         case_facts::wants(&event.r#type)
-            || [intake::VisitorReturned::TYPE, intake::TransferProposed::TYPE].contains(&event.r#type.as_str())
+            || [intake::VisitorReturned::TYPE, intake::TransferProposed::TYPE, intake::AccessMailDue::TYPE].contains(&event.r#type.as_str())
             || matters(event)
     }
 
@@ -56,6 +56,9 @@ impl Handler for Intake {
             }
             if is_history(event, self.first_start) {
                 return Ok(());
+            }
+            if let Some(due) = event.event::<intake::AccessMailDue>().map_err(broken)? {
+                return way_in::due(unit, Id::parse("mail_id", &due.mail_id)?, &event.organisation_id, self.open).await;
             }
             if let Some(proposed) = event.event::<intake::TransferProposed>().map_err(broken)? {
                 return if proposed.visitor_away { self.waits(unit, case).await } else { Ok(()) };

@@ -57,6 +57,15 @@ pub struct Notification {
     pub seen_at: Option<Time>,
 }
 
+/// Kind of a mail about a staff member's way in. What it says and to whom, intake tells when it is sent, and nothing of it is kept here.
+pub const WAY_IN: &str = "way_in";
+
+impl Notification {
+    pub fn is_way_in(&self) -> bool {
+        self.kind == WAY_IN
+    }
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -158,6 +167,12 @@ pub async fn set_delivery(tx: &mut Tx, delivery: &Delivery, next_try_at: Option<
         args![delivery.id, delivery.state.code(), delivery.tries, next_try_at, delivery.wanted],
     )
     .await?;
+    Ok(())
+}
+
+/// Forgets one that has had its end.
+pub async fn delete(tx: &mut Tx, id: Id) -> Result<()> {
+    tx.exec("DELETE FROM notification WHERE id = $1", args![id]).await?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Pages of those who lead clinics, below `/leader`.
 
+mod access;
 mod board;
 mod change;
 mod closings;
@@ -34,6 +35,10 @@ pub fn routes() -> Router<Gateway> {
         .route("/leader/change/{kind}/item/{id}", get(edit::form).post(edit::save))
         .route("/leader/change/{kind}/item/{id}/away", post(edit::away))
         .route("/leader/change/{kind}/item/{id}/revert", post(edit::revert))
+        .route("/leader/access", get(access::show))
+        .route("/leader/access/invite", post(access::invite))
+        .route("/leader/access/withdraw", post(access::withdraw))
+        .route("/leader/access/remove", post(access::remove))
         .route("/leader/rollout", get(rollout::show).post(rollout::set))
 }
 

@@ -11,19 +11,18 @@ mod token;
 
 use std::time::Duration;
 
-use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use proto::access::{BeginSessionRequest, SessionChoice};
+use proto::access::BeginSessionRequest;
 use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
 use crate::sign_in::oidc::claims::Named;
 use crate::sign_in::oidc::provider::{Begun, Code, Provider, encode};
-use crate::sign_in::{self, Session, device};
+use crate::sign_in::{self, Choose, Session, device};
 use crate::web::cookies::Cookie;
 use crate::web::session::set;
 use crate::web::{Form, Page, Problem};
@@ -158,14 +157,6 @@ async fn choose(State(gateway): State<Gateway>, page: Page, headers: HeaderMap, 
     enter(&gateway, &page, &whom, &chosen.organisation, &chosen.worker, &headers).await
 }
 
-#[derive(Template)]
-#[template(path = "sign_in/choose.html")]
-struct Choose {
-    page: Page,
-    choices: Vec<SessionChoice>,
-    whom: String,
-}
-
 /// In, if the description knows them; if it knows several, they choose.
 async fn enter(
     gateway: &Gateway,
@@ -193,7 +184,8 @@ async fn enter(
     let answer = answer.into_inner();
     let Some(session) = answer.session else {
         let whom = gateway.secret().seal(NAMED, &serde_json::to_vec(whom).map_err(|_| Problem::internal())?)?;
-        return page.show(&Choose { page: page.clone(), choices: answer.choices, whom });
+        let kept = ("whom", whom);
+        return page.show(&Choose { page: page.clone(), choices: answer.choices, action: "/sign-in/choose", kept, to: String::new() });
     };
     let mut response = sign_in::welcome(gateway, page, &Session { kind: session.kind(), token: session.token }, &whom.to)?;
     let kept = gateway.secret().seal(LEAVE, format!("{} {}", whom.provider, whom.id_token).as_bytes())?;
