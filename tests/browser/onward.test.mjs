@@ -215,7 +215,7 @@ test('a video meeting and a referral are cards; what came of it is told by the c
   await fits(page, 'after a case');
   await accessible(page, 'after a case');
   await picture(page, 'visitor-after-phone');
-  const copy = JSON.parse(await (await page.request.get(`${it.home}/copy`)).text());
+  const copy = JSON.parse(await (await page.request.get(`${it.home}/copy/data`)).text());
   assert.equal(copy.format, 'samtal.case.v1');
   await page.locator('.rating input').nth(1).check({ force: true });
   await page.getByLabel('Vill du säga mer?').or(page.locator('#words')).first().fill('Jag orkar inte leva längre');

@@ -181,12 +181,25 @@ test('a message is on the other screen at once; a lost one can be sent again, on
   await siv.getByText('Inte skickat.').waitFor();
   await accessible(siv, 'a failed message');
   await picture(siv, 'staff-failed-desktop');
+  // What could not be sent, and what is half written, outlives a reload.
+  await siv.locator('#text').fill('Halvt svar');
+  await siv.locator('#note').fill('Halv anteckning');
+  await siv.reload();
+  await siv.getByText('Inte skickat.').waitFor();
+  assert.equal(await siv.locator('#pending .text').textContent(), 'Kom fram till slut');
+  assert.deepEqual([await siv.locator('#text').inputValue(), await siv.locator('#note').inputValue()], ['Halvt svar', 'Halv anteckning']);
+  await siv.locator('#notes').getByRole('button').click();
+  await siv.locator('.notes li', { hasText: 'Halv anteckning' }).waitFor();
+  await siv.locator('#text').fill('');
   await siv.unroute('**/message');
   siv.context().complaints = [];
   await siv.getByRole('button', { name: 'Försök igen' }).click();
   await siv.locator('#log .mine', { hasText: 'Kom fram till slut' }).waitFor();
   await siv.locator('#pending li').waitFor({ state: 'detached' });
   assert.equal(await siv.getByText('Kom fram till slut').count(), 1, 'one state, one bubble');
+  await siv.reload();
+  assert.equal(await siv.getByText('Kom fram till slut').count(), 1, 'and sent once');
+  assert.equal(await siv.locator('#note').inputValue(), '', 'a note that is kept is half written no more');
 
   // Answer later: whose turn it is, and until when.
   await siv.locator('body').press('Escape');
@@ -250,7 +263,8 @@ test('unread messages of other conversations are counted, and what is being writ
   await good(olle, 'book');
   await olle.locator('button.time').first().click();
   await olle.getByText('Tiden är bokad.').waitFor();
-  await olle.getByRole('button', { name: 'Avboka' }).click();
+  await olle.getByText('Avboka', { exact: true }).click();
+  await olle.getByRole('button', { name: 'Ja, avboka' }).click();
   await olle.getByText('Tiden är avbokad.').waitFor();
   await go(olle);
   await leave(olle);
@@ -264,6 +278,20 @@ test('signs of danger stand above everything', async () => {
   await olle.locator('#offers li', { hasText: visitor.id.slice(-6).toUpperCase() }).waitFor();
   await accessible(olle, 'signs of danger');
   await picture(olle, 'staff-worklist-danger-desktop');
+  // The visitor comes back while the summary is being copied: it stays where it is.
+  await olle.locator('#offers li', { hasText: visitor.id.slice(-6).toUpperCase() }).getByRole('button', { name: /Ta emot/ }).click();
+  await olle.waitForURL(`**/staff/c/${visitor.id}`);
+  await olle.locator('#close summary').click();
+  await olle.getByLabel('Råd räckte').check();
+  await olle.getByRole('button', { name: 'Avsluta ärendet' }).click();
+  await olle.locator('#summary-copy').waitFor();
+  await visitor.reopen();
+  await olle.getByText('Besökaren har öppnat samtalet igen.').waitFor();
+  assert.match(await olle.locator('#summary-copy').inputValue(), /Råd räckte/);
+  await accessible(olle, 'a summary of a case that goes on');
+  await picture(olle, 'staff-reopened-desktop');
+  await olle.getByRole('button', { name: /Det står i journalen/ }).click();
+  await olle.waitForURL(/\/staff\?said=/);
   await go(olle);
   await leave(olle);
 });

@@ -71,5 +71,6 @@ export async function come(suite, text, { door = 'demo-open', reason = 'cold', l
   let sent = 0;
   visitor.write = (more) =>
     call(suite, '/samtal.intake.v1.ConversationService/PostMessage', { 1: visitor.id, 2: `m${(sent += 1)}`, 3: more }, visitor.token);
+  visitor.reopen = () => call(suite, '/samtal.intake.v1.CaseService/ReopenCase', { 2: visitor.id }, visitor.token);
   return visitor;
 }

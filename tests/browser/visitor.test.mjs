@@ -168,11 +168,49 @@ test('danger shows the numbers at once and after a reload, and script stays text
   await accessible(page, 'danger-answered');
   await fits(page, 'danger-answered');
   await picture(page, 'visitor-danger-answered');
+  // How old a child is can decide how urgent it is.
+  await page.goto('/e/demo-open/start');
+  for (const answer of ['Mitt barn', 'Feber']) await page.getByRole('button', { name: answer, exact: true }).click();
+  await page.getByRole('heading', { name: 'Hur gammalt är barnet?' }).waitFor();
+  await page.getByLabel('Ålder i år').fill('litet');
+  await page.getByRole('button', { name: 'Fortsätt' }).click();
+  await seen(page, 'Skriv åldern i hela år');
+  // The browser itself tells of an answer that says no.
+  context.complaints = [];
+  assert.equal(await page.getByLabel('Ålder i år').inputValue(), 'litet');
+  await accessible(page, 'age');
+  await fits(page, 'age');
+  await picture(page, 'visitor-age');
+  await page.getByLabel('Ålder i år').fill('0');
+  await page.getByRole('button', { name: 'Fortsätt' }).click();
+  for (const answer of ['Nej', 'Några dagar eller kortare', 'Nej']) await page.getByRole('button', { name: answer, exact: true }).click();
+  await seen(page, 'Ett barn under ett år med feber');
   const script = '<script>document.title="x"</script><img src=x onerror=alert(1)>';
   await open(page, script);
   assert.deepEqual(await texts(page), [script]);
+  const second = await context.newPage();
+  await second.goto(page.url());
   await write(page, 'Jag vill inte leva längre, jag tänker ta mitt liv.');
   await page.locator('#safety a[href="tel:112"]').waitFor();
+  // In the other tab at once, and in sight whatever is said after it.
+  const near = (tab) => tab.locator('#calls a[href="tel:112"]').evaluate((link) => {
+    const box = link.getBoundingClientRect();
+    return box.top >= 0 && box.bottom <= innerHeight && document.elementFromPoint(box.left + 4, box.top + 4)?.closest('a') === link;
+  });
+  for (const tab of [second, page]) {
+    await tab.locator('#calls a[href="tel:112"]').waitFor();
+    for (let n = 0; n < 4; n += 1) {
+      await write(tab, `rad ${n} ${tab === page}`);
+      await sent(tab, `rad ${n} ${tab === page}`);
+    }
+    await tab.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    assert.ok(await near(tab), 'the numbers are in sight');
+  }
+  await picture(second, 'visitor-danger-second-tab');
+  await second.locator('#calls summary').click();
+  await second.reload();
+  await second.locator('#calls:not([open])').waitFor();
+  await second.close();
   await accessible(page, 'danger');
   await fits(page, 'danger');
   await picture(page, 'visitor-danger');
@@ -229,6 +267,11 @@ test('another device comes back by the words, and the button leaves nothing behi
   const phrase = await open(page, 'hemligt');
   const other = await person(browser, suite, phone);
   const there = await other.newPage();
+  // What was chosen before a conversation stands in the history, as an address.
+  await there.goto('/e/demo-open/start');
+  for (const answer of ['Mig själv', 'Sår']) await there.getByRole('button', { name: answer, exact: true }).click();
+  await seen(there, 'Det gäller: Sår');
+  const chosen = there.url();
   await there.goto('/return');
   await there.getByLabel('Dina ord').fill('fel ord helt och hållet');
   await there.getByRole('button', { name: 'Till samtalet' }).click();
@@ -247,6 +290,10 @@ test('another device comes back by the words, and the button leaves nothing behi
   assert.deepEqual((await other.cookies(suite.base)).filter((cookie) => /visitor|language|after/.test(cookie.name)), []);
   assert.equal((await there.goto(chat)).status(), 404);
   assert.equal(await there.evaluate(() => sessionStorage.length), 0);
+  // To this browser the address says nothing any more.
+  await there.goto(chosen);
+  assert.equal(new URL(there.url()).pathname, '/e/demo-open');
+  assert.ok(!(await there.content()).includes('Sår'));
   await first.close();
   await other.close();
 });
@@ -283,9 +330,19 @@ test('a visitor and a nurse, from the queue to the rating', async () => {
   await page.locator('.standing.waiting').waitFor();
   const room = await person(browser, suite);
   const siv = await Worker.signIn(suite, room, 'Siv Provlund');
+  await page.locator('#give-up').waitFor();
   await siv.take(id);
   await page.locator('.standing.active').waitFor();
   await seen(page, 'svarar dig');
+  // Nobody leaves the queue any more, and a time that is booked is on the screen at once.
+  await page.locator('#give-up').waitFor({ state: 'hidden' });
+  const desk = await room.newPage();
+  await desk.goto(`/staff/c/${id}/book`);
+  await desk.locator('button.time').first().click();
+  await page.locator('#bookings').getByText('Avboka', { exact: true }).click();
+  await page.getByRole('button', { name: 'Ja, avboka' }).waitFor();
+  await accessible(page, 'a booked time');
+  await page.locator('#bookings summary').click();
   await siv.typing(id);
   await seen(page, 'Någon skriver');
   await siv.say(id, 'Hej! <b>Hur</b> länge har du haft det?');
@@ -307,7 +364,7 @@ test('a visitor and a nurse, from the queue to the rating', async () => {
   await page.getByLabel('Vill du berätta mer?').fill('Bra hjälp.');
   await page.getByRole('button', { name: 'Skicka betyget' }).click();
   await seen(page, '4 av 5');
-  const copy = await (await context.request.get(`${page.url()}/copy`)).json();
+  const copy = await (await context.request.get(`${page.url()}/copy/data`)).json();
   assert.match(JSON.stringify(copy), /I två veckor/);
   await page.getByRole('button', { name: 'Öppna samtalet igen' }).click();
   await page.getByLabel('Skriv ett meddelande').waitFor();

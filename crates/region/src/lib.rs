@@ -9,6 +9,7 @@ pub mod model;
 mod nearest;
 pub mod parse;
 mod people;
+mod protocol;
 mod span;
 pub mod validate;
 pub mod write;
@@ -17,6 +18,7 @@ pub use diff::{Change, diff};
 pub use drift::Drift;
 pub use model::*;
 pub use parse::{Document, Finding, merge, parse};
+pub use protocol::Answered;
 pub use validate::validate;
 pub use write::write;
 

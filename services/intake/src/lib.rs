@@ -1,7 +1,7 @@
 //! Intake: entry points, visitors, cases, conversations, closing, rating, return phrase, retention, and the tokens of all.
 //!
 //! `api/` holds one file per RPC or small group, `app/` loads, decides and commits, `domain/` decides, `store/` holds the
-//! SQL, `events/` takes over what triage and routing say.
+//! SQL, `events/` takes over what triage and routing say, and tells open screens of scheduling's times.
 
 mod api;
 mod app;
@@ -67,8 +67,11 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_RESPONSE),
     );
-    let handlers: Vec<Arc<dyn log::Handler>> =
-        vec![Arc::new(events::routing::Routing { app: app.clone() }), Arc::new(events::triage::Triage { app: app.clone() })];
+    let handlers: Vec<Arc<dyn log::Handler>> = vec![
+        Arc::new(events::routing::Routing { app: app.clone() }),
+        Arc::new(events::triage::Triage { app: app.clone() }),
+        Arc::new(events::scheduling::Scheduling { app: app.clone() }),
+    ];
     for handler in &handlers {
         node.consume(handler.clone())?;
     }

@@ -1,7 +1,7 @@
 //! Closed doors, and words of danger at open and closed ones (P19).
 
 use kernel::Time;
-use proto::intake::{CaseState, GetEntryPointRequest, OpenCaseRequest, SafetyNotice, Severity, SubscribeRequest};
+use proto::intake::{Answer, CaseState, GetEntryPointRequest, OpenCaseRequest, SafetyNotice, Severity, SubscribeRequest};
 use proto::routing::watch_offers_response::Event;
 use proto::routing::{ListQueueRequest, SetPresenceRequest, WatchOffersRequest, WatchOffersResponse};
 use proto::scheduling::GetOpeningRequest;
@@ -15,6 +15,7 @@ on_both_stacks!(
     p19_red_flags_show_the_right_numbers_at_once,
     p19_red_flags_at_a_closed_door_say_when_somebody_reads_them,
     p19_red_flags_alert_whoever_is_there,
+    p19_an_answer_that_means_danger_is_a_red_flag,
     p19_nobody_is_said_to_be_alerted_while_routing_is_away,
 );
 
@@ -202,6 +203,34 @@ async fn p19_red_flags_alert_whoever_is_there(stack: Stack) {
     // She leaves: from then on nobody is alerted.
     anna.present(false).await;
     assert!(!full.me.post(&full.case_id, "v1", DANGER).await.unwrap().safety.expect("a notice").person_alerted);
+}
+
+async fn p19_an_answer_that_means_danger_is_a_red_flag(stack: Stack) {
+    let suite = TestSuite::start(stack).await;
+    let answered = |option: &str| OpenCaseRequest {
+        answers: vec![Answer { question_id: "danger".into(), option_id: option.into() }],
+        ..open("alfa-door", "jag är förkyld")
+    };
+    let anna = suite.worker("alfa.anna").await;
+    let mut offers = anna.routing().watch_offers(WatchOffersRequest {}).await.unwrap().into_inner();
+    anna.present(true).await;
+    let visitor = suite.visitor_with(answered("yes")).await;
+    let notice = visitor.opened.safety.clone().expect("a notice");
+    assert_eq!(notice.red_flags[0].category, "danger_to_life");
+    assert!(notice.person_alerted && numbers(&notice).contains(&"112"), "{notice:?}");
+    assert_eq!(alerted(&mut offers).await, visitor.case_id);
+    // Its leader counts it, and triage says so too.
+    let lea = suite.leader("alfa.lea").await;
+    let case = lea.case(&visitor.case_id).await.unwrap();
+    assert_eq!(case.red_flags, ["danger_to_life"]);
+    let triage = eventually("triage has seen it", async || {
+        let triage = lea.triage().get_triage(GetTriageRequest { case_id: visitor.case_id.clone() }).await.ok()?;
+        triage.into_inner().triage
+    });
+    assert_eq!(triage.await.red_flags, ["danger_to_life"]);
+    let calm = suite.visitor_with(answered("no")).await;
+    assert_eq!(calm.opened.safety, None);
+    assert!(lea.case(&calm.case_id).await.unwrap().red_flags.is_empty());
 }
 
 async fn p19_nobody_is_said_to_be_alerted_while_routing_is_away(stack: Stack) {

@@ -253,7 +253,7 @@ fn plain(field: &FieldDescriptor, things: &Things) -> Option<Value> {
         "step" => Some(Value::EnumNumber(1)),
         "done" => Some(Value::Bool(true)),
         "referral_code" => text("23456-789AB"),
-        "once" | "attachment_ids" => None,
+        "once" | "attachment_ids" | "age_known" => None,
         "profession" => None,
         "field" => Some(Value::EnumNumber(1)),
         "value" => text("Någon"),

@@ -27,11 +27,18 @@
   });
 
   const closed = !form && Boolean($("summary"));
+  /** The visitor goes on while the summary is on its way into the journal: it stays until whoever copies it has done so. */
+  const reopened = () => ($("reopened").firstElementChild.hidden = false);
   log.addEventListener("samtal:case", (event) => {
-    if ((event.detail === "closed") !== closed) samtal.leaving() || location.reload();
+    if (closed && event.detail !== "closed") reopened();
+    else if ((event.detail === "closed") !== closed) samtal.leaving() || location.reload();
     else samtal.refresh(["head", "facts", "mine", "pass-on"]);
   });
-  log.addEventListener("samtal:end", (event) => event.detail === "gone" && !samtal.leaving() && top.location.assign("/staff?said=not-yours"));
+  log.addEventListener("samtal:end", (event) => {
+    if (event.detail !== "gone") return;
+    if (closed) reopened();
+    else if (!samtal.leaving()) top.location.assign("/staff?said=not-yours");
+  });
 
   document.addEventListener("samtal:news", (event) => !event.detail.startsWith(id) && samtal.refresh(["mine"]));
   document.addEventListener("samtal:turned-down", (one) => {
@@ -61,29 +68,45 @@
   const text = form.elements.text;
   const draft = `draft-${id}`;
   let sending = false;
+  // What is on its way or has failed outlives a reload, in this tab and for this worker only; files do not.
+  const outbox = `outbox-${id}`;
+  const keep = () => {
+    const all = [...pending.children].filter((bubble) => !bubble.files);
+    const kept = all.map((bubble) => ({ me: form.dataset.me, client: bubble.dataset.client, text: bubble.querySelector(".text").textContent, state: bubble.dataset.state }));
+    if (kept.length > 0) sessionStorage.setItem(outbox, JSON.stringify(kept));
+    else sessionStorage.removeItem(outbox);
+  };
 
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const files = globalThis.samtalFiles?.take() ?? [];
-    if (!text.value.trim() && files.length === 0) return;
+  /** A message of one's own that is not in the log yet. */
+  function add(client, said) {
     const bubble = document.importNode($("bubble").content.firstElementChild, true);
-    bubble.querySelector(".text").textContent = text.value;
-    if (files.length > 0) {
-      bubble.files = files;
-      bubble.querySelector(".sending").before(...samtalFiles.shown(files));
-    }
-    bubble.dataset.client = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+    bubble.querySelector(".text").textContent = said;
+    bubble.dataset.client = client;
     bubble.querySelector("[data-again]").addEventListener("click", () => {
       state(bubble, "sending");
       next();
     });
     bubble.querySelector("[data-drop]").addEventListener("click", () => {
       text.value = text.value || bubble.querySelector(".text").textContent;
+      text.dispatchEvent(new Event("input", { bubbles: true }));
       bubble.remove();
+      keep();
       text.focus();
       next();
     });
     pending.append(bubble);
+    return bubble;
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const files = globalThis.samtalFiles?.take() ?? [];
+    if (!text.value.trim() && files.length === 0) return;
+    const bubble = add(crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, text.value);
+    if (files.length > 0) {
+      bubble.files = files;
+      bubble.querySelector(".sending").before(...samtalFiles.shown(files));
+    }
     state(bubble, "sending");
     text.value = "";
     sessionStorage.removeItem(draft);
@@ -95,6 +118,7 @@
   function state(bubble, now) {
     bubble.dataset.state = now;
     for (const one of ["sending", "failed", "ended"]) bubble.querySelector(`[data-${one}]`).hidden = one !== now;
+    keep();
   }
 
   async function next() {
@@ -105,7 +129,7 @@
     try {
       const answer = bubble.files ? await sendFiles(bubble, said) : await samtal.post(form.dataset.message, { text: said, client_id: bubble.dataset.client }, { accept: "application/json" });
       if (answer.status === 401) {
-        sessionStorage.setItem(draft, said);
+        if (bubble.files) sessionStorage.setItem(draft, said);
         return samtal.signIn();
       }
       if (!answer.ok) throw answer.status;
@@ -133,6 +157,7 @@
     if (!bubble || !committed || !committed.classList.contains("mine")) return;
     const same = committed.dataset.client === bubble.dataset.client;
     if (same) bubble.remove();
+    keep();
   }
 
   text.addEventListener("keydown", (event) => {
@@ -153,5 +178,14 @@
     samtal.post(form.dataset.typing).catch(() => {});
   });
   grow();
+
+  for (const one of JSON.parse(sessionStorage.getItem(outbox) ?? "[]")) {
+    // It arrived after all, or somebody else has signed in here since.
+    if (one.me !== form.dataset.me || log.querySelector(`[data-client="${CSS.escape(one.client)}"]`)) continue;
+    state(add(one.client, one.text), one.state);
+  }
+  keep();
+  if (pending.children.length > 0) toEnd();
+  next();
   if (matchMedia("(min-width: 64rem)").matches) text.focus();
 })();

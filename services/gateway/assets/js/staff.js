@@ -114,6 +114,7 @@
       if (answer.status === 401) return signIn();
       if (!answer.ok) throw new Error(answer.status);
       if (new URL(answer.url).pathname !== location.pathname) return top.location.assign(answer.url);
+      for (const field of form.querySelectorAll("[data-draft]")) sessionStorage.removeItem(draft(field));
       swap(parse(await answer.text()), form.dataset.swap.split(" "), form);
       lastKept = Date.now();
     } catch {
@@ -217,11 +218,14 @@
   });
 
   // --- What somebody was writing, kept in this tab only ------------------------------------------------------------------
-  for (const field of document.querySelectorAll("[data-draft]")) {
-    const key = `draft-${field.dataset.draft}`;
-    if (!field.value) field.value = sessionStorage.getItem(key) || "";
-    field.addEventListener("input", () => (field.value ? sessionStorage.setItem(key, field.value) : sessionStorage.removeItem(key)));
-  }
+  const draft = (field) => `draft-${field.dataset.draft}`;
+  for (const field of document.querySelectorAll("[data-draft]")) field.value ||= sessionStorage.getItem(draft(field)) || "";
+  // On the document: parts of the page are replaced.
+  document.addEventListener("input", ({ target }) => {
+    if (!target.dataset?.draft) return;
+    if (target.value) sessionStorage.setItem(draft(target), target.value);
+    else sessionStorage.removeItem(draft(target));
+  });
 
   const copies = () => {
     for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;

@@ -10,7 +10,9 @@
   const state = document.getElementById("state");
   const typing = document.getElementById("typing");
   const safety = document.getElementById("safety");
-  const base = location.pathname.replace(/\/+$/, "");
+  const base = log.dataset.home;
+  // A form that was refused has left its own address, to which nobody can come back.
+  if (location.pathname !== base) history.replaceState(null, "", base);
   const key = `samtal-${log.dataset.case}`;
   const token = () => document.querySelector("input[name=form_token]").value;
 
@@ -143,7 +145,7 @@
       if (answer.ok) {
         const { seq, html, safety: notice } = await answer.json();
         show(seq, html);
-        if (notice) warn(notice);
+        if (notice) warn(notice, true);
         return "sent";
       }
       if (answer.status === 403 && (await renewed())) return "later";
@@ -160,7 +162,7 @@
     const { status, body } = await samtalFiles.send(fields, one.files, (part) => (bar.value = part));
     if (status === 200) {
       show(body.seq, body.html);
-      if (body.safety) warn(body.safety);
+      if (body.safety) warn(body.safety, true);
       return "sent";
     }
     if (status === 403 && (await renewed().catch(() => false))) return "later";
@@ -187,10 +189,36 @@
     else log.insertAdjacentHTML("beforeend", html);
   }
 
-  function warn(html) {
-    if (safety.innerHTML.trim() === html.trim()) return;
-    safety.innerHTML = html;
-    safety.scrollIntoView({ block: "start" });
+  // Whom to call, in the row at the top. Folded up it stays so, until there are new signs of danger.
+  const calls = document.getElementById("calls");
+  const dangers = () => [...log.querySelectorAll("[data-danger]")].at(-1)?.id ?? "";
+  const links = (part) => [...part.querySelectorAll("a.call")];
+  const called = (part) => links(part).map((link) => link.href).join();
+  calls.open = calls.hidden || store.get("calls") !== dangers();
+  calls.addEventListener("toggle", () => !calls.hidden && store.set("calls", calls.open ? null : dangers()));
+
+  /** `told`: what the answer to one's own words says of who was alerted, which nobody else knows. */
+  function warn(html, told = false) {
+    const part = document.createElement("div");
+    part.innerHTML = html;
+    if (links(part).length === 0) return;
+    const same = called(part) === called(safety);
+    if (same && told) safety.querySelector(".told").textContent = part.querySelector(".told").textContent;
+    if (!same) safety.replaceChildren(...part.childNodes);
+    calls.querySelector("p").replaceChildren(...links(safety).map((link) => link.cloneNode(true)));
+    calls.hidden = false;
+    calls.open = true;
+    // Whoever has just told of it reads the whole notice first; whoever reads elsewhere is not moved away.
+    if (told && !same) safety.scrollIntoView({ block: "start" });
+  }
+
+  /** Another tab, or another device, has told of danger. */
+  async function renewSafety(tries = 5) {
+    try {
+      const answer = await fetch(`${base}/safety`, { signal: AbortSignal.timeout(12000) });
+      if (answer.ok) return warn(await answer.text());
+    } catch { /* the line in the conversation has the numbers meanwhile */ }
+    if (tries > 0) setTimeout(() => renewSafety(tries - 1), 2000);
   }
 
   if (form) {
@@ -234,6 +262,7 @@
     // A line of Samtal's own ends nobody's writing.
     if (event.detail.includes('class="bubble theirs"')) typing.textContent = "";
     if (event.detail.includes("data-renews")) renewTransfer();
+    if (event.detail.includes("data-danger")) renewSafety();
     if (near()) (form ?? log).scrollIntoView({ block: "end" });
   });
   log.addEventListener("samtal:typing", () => {
@@ -247,7 +276,10 @@
     if (waiting.length > 0) flush();
     refresh();
   });
-  log.addEventListener("samtal:case", () => refresh());
+  log.addEventListener("samtal:case", () => {
+    refresh();
+    renewTimes();
+  });
   log.addEventListener("samtal:end", (event) => {
     if (["gone", "signed-out"].includes(event.detail)) reload();
   });
@@ -273,6 +305,19 @@
     } catch { /* a reload says it too */ }
   }
 
+  /** Times that are held or booked. What is just being answered stays as it is. */
+  const times = document.getElementById("times");
+  async function renewTimes() {
+    try {
+      const answer = await fetch(`${base}/times`, { signal: AbortSignal.timeout(12000) });
+      if (!answer.ok) return;
+      const part = document.createElement("div");
+      part.innerHTML = await answer.text();
+      if (part.textContent.trim() === times.textContent.trim() || times.contains(document.activeElement)) return;
+      times.replaceChildren(...part.childNodes);
+    } catch { /* a reload says it too */ }
+  }
+
   /** How things stand; a conversation that ended or goes on again is another page. */
   async function refresh(still = false) {
     try {
@@ -281,6 +326,8 @@
       const html = await answer.text();
       const now = html.match(/data-kind="(\w+)"/)?.[1];
       if ((now === "closed") !== (kind === "closed")) return reload();
+      const giveUp = document.getElementById("give-up");
+      if (giveUp) giveUp.hidden = !["waiting", "left"].includes(now);
       kind = now;
       // Said again only if it is something else.
       if (state.innerHTML.trim() !== html.trim()) state.innerHTML = html;

@@ -9,7 +9,10 @@
   const address = `${home}/w/e/${encodeURIComponent(entry)}`;
 
   fetch(address + "/state" + query, { credentials: "omit", referrerPolicy: "no-referrer" })
-    .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(answer.status))))
+    .then((answer) => {
+      if (answer.status === 403) console.warn(`Samtal: no button, for ${location.origin} is not among the sites that may frame these pages (pages.frame_ancestors).`);
+      return answer.ok ? answer.json() : Promise.reject(new Error(answer.status));
+    })
     .then((door) => {
       const host = document.createElement("div");
       const root = host.attachShadow({ mode: "closed" });

@@ -24,21 +24,21 @@ fn gateway(settings: Settings) -> Gateway {
     Gateway::build(Parts { settings, peers, ephemeral: Ephemeral::memory(clock), secret, shutdown: CancellationToken::new() }).unwrap()
 }
 
-fn demo() -> Gateway {
+pub fn demo() -> Gateway {
     gateway(Settings { demo: true, ..Settings::default() })
 }
 
-fn get(path: &str) -> axum::http::request::Builder {
+pub fn get(path: &str) -> axum::http::request::Builder {
     Request::get(path).header(header::HOST, "localhost:8080")
 }
 
-async fn send(gateway: &Gateway, request: Request<Body>) -> (Response<()>, String) {
+pub async fn send(gateway: &Gateway, request: Request<Body>) -> (Response<()>, String) {
     let (parts, body) = gateway.router().oneshot(request).await.unwrap().into_parts();
     let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
     (Response::from_parts(parts, ()), text)
 }
 
-async fn page(gateway: &Gateway, path: &str) -> (Response<()>, String) {
+pub async fn page(gateway: &Gateway, path: &str) -> (Response<()>, String) {
     send(gateway, get(path).body(Body::empty()).unwrap()).await
 }
 
@@ -73,8 +73,26 @@ async fn only_the_named_sites_frame_only_the_widget() {
     assert!(policy("/w/c/1").await.ends_with(&format!("frame-ancestors {framer}; frame-src 'self'")));
 }
 
+#[tokio::test]
+async fn the_widget_has_no_button_where_it_may_not_open() {
+    let settings = Settings {
+        public_url: "https://chat.example.org".into(),
+        frame_ancestors: vec!["https://www.example.org".into()],
+        ..Settings::default()
+    };
+    let gateway = gateway(settings);
+    let asked = async |site: &str| {
+        let request = Request::get("/w/e/door/state").header(header::HOST, "chat.example.org").header(header::ORIGIN, site);
+        send(&gateway, request.body(Body::empty()).unwrap()).await.0
+    };
+    let other = asked("https://www.example.net").await;
+    assert_eq!((other.status(), &other.headers()["access-control-allow-origin"]), (StatusCode::FORBIDDEN, &"*".parse().unwrap()));
+    // Nobody answers in these tests.
+    assert_eq!(asked("https://www.example.org").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
 /// A page's form token and the cookie that it was made for.
-async fn form(gateway: &Gateway) -> (String, String) {
+pub async fn form(gateway: &Gateway) -> (String, String) {
     let (answer, html) = page(gateway, "/design").await;
     let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
     let token = html.split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();

@@ -82,6 +82,7 @@ fn every_code_of_a_case_has_its_words() {
     let known = keys(Language::Swedish);
     let mut wanted: Vec<String> = staff::said::SAID.iter().map(|(code, _)| format!("said-{code}")).collect();
     wanted.extend(leader::explain::DECISIONS.map(|code| format!("decision-{code}")));
+    wanted.extend(leader::explain::WHYS.map(|code| format!("why-{code}")));
     wanted.extend(leader::explain::VERDICTS.map(|code| format!("verdict-{code}")));
     for number in 0..16 {
         let names = [

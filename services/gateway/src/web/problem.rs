@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use kernel::error::Code;
@@ -135,6 +135,29 @@ impl IntoResponse for Problem {
     }
 }
 
+/// What axum itself could not make out of a request, and answers in plain English: an address that is none of ours, or a form that no
+/// page of ours sends.
+fn unread(response: &Response, reads: bool) -> Option<Problem> {
+    let plain = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    match response.status() {
+        _ if !plain => None,
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if reads => Some(Problem::not_found()),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::too_large()),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Problem::kind()),
+        status if status.is_client_error() => Some(Problem::invalid()),
+        _ => None,
+    }
+}
+
+/// The page of ours on which a form stood: its path and query.
+fn came_from(headers: &HeaderMap) -> Option<String> {
+    let from: Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let path = from.path_and_query().filter(|_| from.authority().is_some_and(|one| one.as_str() == host))?.as_str();
+    // Two slashes would lead to another site.
+    (path.starts_with('/') && !path.starts_with("//")).then(|| path.to_owned())
+}
+
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct ProblemPage {
@@ -149,8 +172,11 @@ struct ProblemPage {
 pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let visit = request.extensions().get::<Visit>().cloned();
     let reads = request.method() == axum::http::Method::GET;
+    let from = came_from(request.headers());
     let response = next.run(request).await;
-    let (Some(problem), Some(visit)) = (response.extensions().get::<Problem>().cloned(), visit) else { return response };
+    let (Some(problem), Some(visit)) = (response.extensions().get::<Problem>().cloned().or_else(|| unread(&response, reads)), visit) else {
+        return response;
+    };
     let staffs = ["/staff", "/leader", "/region", "/sessions"].iter().any(|path| visit.path.starts_with(path));
     if problem == Problem::signed_out() && reads && staffs {
         // A path is made of characters that are safe in a query, but for these.
@@ -161,7 +187,9 @@ pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next)
     let again = match visit.path.as_str() {
         _ if problem.status == StatusCode::NOT_FOUND => String::new(),
         path if path.starts_with("/sign-in") => "/sign-in".to_owned(),
-        path => path.to_owned(),
+        path if reads => path.to_owned(),
+        // Where a form leads, nobody can go by a link: back to the page that it stood on.
+        _ => from.unwrap_or_default(),
     };
     let page = Page::new(&gateway, visit);
     let title = page.say(&format!("problem-{}-title", problem.key)).to_string();
@@ -170,5 +198,24 @@ pub async fn layer(State(gateway): State<Gateway>, request: Request, next: Next)
     match page.show(&ProblemPage { page: page.clone(), title, text, again }) {
         Ok(shown) => (status, shown).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn one_goes_back_to_pages_of_ours_only() {
+        let from = |referer: &'static str| {
+            let headers = [(header::HOST, "chat.example.org"), (header::REFERER, referer)];
+            came_from(&headers.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect())
+        };
+        assert_eq!(from("https://chat.example.org/e/door/start?s=a-b_c").as_deref(), Some("/e/door/start?s=a-b_c"));
+        for other in ["https://evil.example/e/door", "https://chat.example.org//evil.example", "chat.example.org/x", "/x", ""] {
+            assert_eq!(from(other), None, "{other}");
+        }
     }
 }

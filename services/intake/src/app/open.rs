@@ -148,6 +148,21 @@ pub(super) fn fit(wanted: &Wanted, door: &Door, caller: &Caller) -> Result<Langu
     Ok(language.unwrap_or_else(|| organisation.default_language()))
 }
 
+/// Signs of danger in what was written and in what was answered at the door, the gravest first.
+fn found(wanted: &Wanted, door: &Door, now: Time) -> Result<Vec<Category>> {
+    let mut found = safety::screen(&wanted.request.text);
+    let protocol = door.entry_point()?.protocol.as_deref().and_then(|id| door.organisation().ok()?.protocol(id));
+    let reason = Some(wanted.request.contact_reason_id.as_str()).filter(|reason| !reason.is_empty());
+    let answers: Vec<_> = wanted.request.answers.iter().map(|one| (one.question_id.as_str(), one.option_id.as_str())).collect();
+    let age = people::age(wanted.person.birth_year, now).and_then(|age| u8::try_from(age).ok());
+    let answered = protocol.is_some_and(|protocol| protocol.danger_answered(reason, &answers, age));
+    if answered && !found.contains(&Category::DangerToLife) {
+        found.push(Category::DangerToLife);
+        found.sort_by_key(|category| std::cmp::Reverse(category.severity()));
+    }
+    Ok(found)
+}
+
 impl App {
     pub async fn open(&self, caller: Caller, request: OpenCaseRequest) -> Result<(OpenCaseResponse, Receipt)> {
         let once = caller.once(&request.request_id, &request)?;
@@ -160,7 +175,7 @@ impl App {
         let organisation = door.organisation()?.id.clone();
         if let Some(earlier) = log::unit::kept_answer::<proto::intake::Case>(self.node.db().of(&organisation), &once).await? {
             // Whatever the door is now: this was answered, and the visitor needs the way back.
-            let found = safety::screen(&wanted.request.text);
+            let found = found(&wanted, &door, self.node.now())?;
             let language = Language::from_code(&earlier.language).unwrap_or(Language::English);
             let receipt = Receipt::default();
             // When somebody reads a message that was left is as true the second time as the first.
@@ -183,7 +198,7 @@ impl App {
             (Ok(Opening::Closed { opens_at }), true) => return Err(closed(*opens_at)),
             (Err(error), true) => return Err(error.clone()),
         };
-        let found = safety::screen(&wanted.request.text);
+        let found = found(&wanted, &door, now)?;
         // Routing is asked only where there is a limit. While it is away nobody is turned back, and danger never is.
         let limited = !practises && door.organisation()?.queue(&door.entry_point()?.queue).is_some_and(|queue| queue.max_waiting.is_some());
         if limited && visitor_opens && opens_at.is_none() && wanted.mode == Mode::Live && found.is_empty() {

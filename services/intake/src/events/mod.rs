@@ -1,6 +1,7 @@
-//! What triage and routing say, taken over into intake's cases.
+//! What triage and routing say, taken over into intake's cases; and what scheduling says, told to open screens.
 
 pub mod routing;
+pub mod scheduling;
 pub mod triage;
 
 use kernel::{Error, Result, Time};

@@ -14,6 +14,7 @@ use tonic::{Request, Response};
 
 use crate::SERVICE;
 use crate::domain::delivery::State;
+use crate::store::contacts;
 use crate::store::notifications::{self, Channel, Notification, RecipientKind};
 
 pub async fn list(node: &Node, request: Request<wire::ListNotificationsRequest>) -> Result<wire::ListNotificationsResponse> {
@@ -24,14 +25,24 @@ pub async fn list(node: &Node, request: Request<wire::ListNotificationsRequest>)
         ("", role) if role.is_staff() => None,
         (text, _) => Some(Id::parse("case_id", text)?),
     };
+    let mut shown: BTreeMap<Id, Scope> = BTreeMap::new();
+    let mut way = None;
     if let (Some(case), Role::Visitor) = (case, me.role) {
         let facts = case_facts::load(&node.of(&caller), case).await?;
         caller.check("case", &facts.resource())?;
+        way = contacts::way(&node.of(&caller), case).await?;
+        if way.is_some() {
+            shown.insert(case, facts.scope());
+        }
     }
     let found = notifications::of_recipient(&node.of(&caller), &me.organisation, kind_of(&caller), &me.id, case).await?;
-    let shown: BTreeMap<Id, Scope> = found.iter().map(|one| (one.case, one.scope.clone())).collect();
+    shown.extend(found.iter().map(|one| (one.case, one.scope.clone())));
     node.log_read(&caller, shown.into_iter().collect()).await?;
-    Ok(wire::ListNotificationsResponse { notifications: found.iter().map(to_wire).collect() })
+    Ok(wire::ListNotificationsResponse {
+        notifications: found.iter().map(to_wire).collect(),
+        contact_channel: way.map(|(way, _)| channel(way)).unwrap_or_default().into(),
+        contact_once: way.is_some_and(|(_, once)| once),
+    })
 }
 
 /// Staff and visitors have ids of different kinds, which might read the same.
@@ -81,6 +92,14 @@ impl Seen {
     }
 }
 
+const fn channel(from: Channel) -> wire::DeliveryChannel {
+    match from {
+        Channel::InApp => wire::DeliveryChannel::InApp,
+        Channel::Email => wire::DeliveryChannel::Email,
+        Channel::Sms => wire::DeliveryChannel::Sms,
+    }
+}
+
 fn to_wire(from: &Notification) -> wire::Notification {
     let state = match from.delivery.state {
         // A try on its way is nothing that a caller could act on.
@@ -90,16 +109,11 @@ fn to_wire(from: &Notification) -> wire::Notification {
         State::Expired => wire::DeliveryState::Expired,
         State::Cancelled => wire::DeliveryState::Cancelled,
     };
-    let channel = match from.channel {
-        Channel::InApp => wire::DeliveryChannel::InApp,
-        Channel::Email => wire::DeliveryChannel::Email,
-        Channel::Sms => wire::DeliveryChannel::Sms,
-    };
     wire::Notification {
         notification_id: from.delivery.id.to_string(),
         case_id: from.case.to_string(),
         kind: from.kind.clone(),
-        channel: channel.into(),
+        channel: channel(from.channel).into(),
         state: state.into(),
         created_at: Some(proto::timestamp(from.created_at)),
         tries: from.delivery.tries,

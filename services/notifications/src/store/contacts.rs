@@ -1,7 +1,7 @@
 //! Visitors' addresses, and who is away.
 
 use kernel::{Id, Language, Result};
-use store::{Tx, args};
+use store::{Scoped, Tx, args};
 
 use super::notifications::Channel;
 
@@ -36,6 +36,13 @@ pub async fn get(tx: &mut Tx, case: Id) -> Result<Option<Contact>> {
         Ok(Contact { address, language: Language::from_code(&row.text(1)?).unwrap_or(Language::English) })
     })
     .transpose()
+}
+
+/// By which way a visitor will be told, and whether once only; the address itself stays here.
+pub async fn way(db: &Scoped, case: Id) -> Result<Option<(Channel, bool)>> {
+    let rows = db.rows("SELECT phone, once FROM contact WHERE case_id = $1", args![case]).await?;
+    let way = |row: &store::Row| Ok((if row.text(0)?.is_empty() { Channel::Email } else { Channel::Sms }, row.bool(1)?));
+    rows.first().map(way).transpose()
 }
 
 /// Keeps `contact`, in place of an earlier one; `once`: for one message only, as a telephone number always is.

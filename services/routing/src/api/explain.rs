@@ -7,6 +7,7 @@ use rpc::caller::reply;
 use tonic::{Request, Response};
 
 use super::Api;
+use crate::domain::why;
 use crate::store::{cases, decisions};
 
 impl Api {
@@ -40,7 +41,10 @@ fn wire(one: decisions::Decision) -> Decision {
         eligible: verdict.ok,
         why: verdict.why.code().to_owned(),
     };
+    let (why_code, why_params) = why::code(&one.why).unwrap_or_default();
     Decision {
+        why_code: why_code.to_owned(),
+        why_params,
         at: Some(proto::timestamp(one.at)),
         kind: one.kind,
         worker_id: one.worker,

@@ -32,8 +32,10 @@ impl Api {
         }
         let region = self.app.region();
         let queue = region.queue(&row.case.needs.queue);
-        let mut waiting: Vec<_> =
-            cases::queued(&self.app.node.of(&caller), &row.case.needs.queue, row.practice).await?.iter().map(CaseRow::waiting).collect();
+        // Nobody stands before a visitor who has left a message for the next opening.
+        let now = self.app.node.now();
+        let queued = cases::queued(&self.app.node.of(&caller), &row.case.needs.queue, row.practice).await?;
+        let mut waiting: Vec<_> = queued.iter().filter(|one| one.not_before <= now || one.id == id).map(CaseRow::waiting).collect();
         if pending {
             waiting.push(row.waiting());
         }

@@ -30,14 +30,15 @@ impl Api {
         let channel = door.channels.first().copied().unwrap_or(kernel::Channel::Chat);
         let cost = Costs::default().of(channel).max(1);
         let places: u32 = there.values().filter(|one| one.is_there_for(door.practice)).map(|one| one.capacity / cost).sum();
-        let place = cases::queued(&db, &queue.id, door.practice).await?.len() + 1;
+        let now = self.app.node.now();
+        let place = cases::queued(&db, &queue.id, door.practice).await?.iter().filter(|one| one.not_before <= now).count() + 1;
         let recent = offers::recent(&db, &queue.id, door.practice).await?;
         let mut answer = GetExpectedWaitResponse {
             staffed: there.values().any(|one| one.is_there_for(door.practice)),
             ..GetExpectedWaitResponse::default()
         };
         if let Some(most) = queue.max_waiting {
-            answer.full = cases::at_screens(&db, &queue.id, door.practice, self.app.node.now()).await? >= most;
+            answer.full = cases::at_screens(&db, &queue.id, door.practice, now).await? >= most;
         }
         if let Some((least, most)) = expected_wait(place, &recent, places) {
             let seconds = |steps: u64| u32::try_from(steps.saturating_mul(STEP)).unwrap_or(u32::MAX);

@@ -28,7 +28,7 @@ impl Desk<'_, '_> {
         row.not_before = row.not_before.min(now);
         // Whoever turned it down is asked again, now.
         row.again_at = Some(now);
-        let why = format!("signs of danger in what the visitor wrote; told to {}", there.join(", "));
+        let why = format!("signs of danger in what the visitor wrote or answered; told to {}", there.join(", "));
         self.record(row, "alerted", "", why, &Note::default()).await?;
         let note = Note { why: "a sign of danger".to_owned(), ..Note::default() };
         self.act(row, &Command::Alert { severity }, note).await?;

@@ -144,6 +144,8 @@ impl Desk<'_, '_> {
 
     /// Keeps a decision for `Explain`.
     pub async fn record(&mut self, row: &mut CaseRow, kind: &str, worker: &str, why: String, note: &Note) -> Result<()> {
+        // Pages say it in four languages: what is new here needs a code there.
+        debug_assert!(why.is_empty() || crate::domain::why::code(&why).is_some(), "no code for: {why}");
         let decision = decisions::Decision {
             at: self.unit.now,
             kind: kind.to_owned(),

@@ -3,3 +3,4 @@
 pub mod case;
 pub mod eligible;
 pub mod queue;
+pub mod why;

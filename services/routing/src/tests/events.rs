@@ -32,6 +32,21 @@ async fn a_case_that_triage_does_not_answer_for_waits_as_urgent_from_its_deadlin
 }
 
 #[tokio::test]
+async fn nobody_stands_behind_a_message_that_was_left_for_the_next_opening() {
+    let suite = Suite::new().await;
+    let opens_at = Some(proto::timestamp(START + Duration::from_secs(3600)));
+    suite.intake(1, CaseOpened { left_message: true, opens_at, ..opened("dorr") }).await;
+    suite.triage(1, Severity::Routine, "").await;
+    suite.clock.advance_to(START + Duration::from_secs(1));
+    suite.arrive(2, Severity::Routine, "").await;
+    let place = async |n: u8| suite.position(visitor(), n).await.unwrap().position;
+    assert_eq!(place(2).await, 1);
+    assert_eq!(place(1).await, 1, "its own place is by when it was left");
+    suite.clock.advance_to(START + Duration::from_secs(3600));
+    assert_eq!(place(2).await, 2, "from the opening on it waits like all others");
+}
+
+#[tokio::test]
 async fn a_new_verdict_raises_and_a_worker_lowers() {
     let suite = Suite::new().await;
     suite.arrive(1, Severity::Routine, "").await;

@@ -35,7 +35,8 @@ pub fn answer(region: &Region, request: &NextQuestionRequest) -> Result<NextQues
         organisation.protocol(protocol).ok_or_else(|| Error::unavailable("the entry point's protocol is not here yet; try again"))?;
     let answers: Vec<Answer> = request.answers.iter().map(|answer| Answer::new(&answer.question_id, &answer.option_id)).collect();
     // proto3 cannot tell 0 from a field that was left out.
-    let age = u8::try_from(request.age).ok().filter(|age| *age > 0);
+    let age = u8::try_from(request.age).ok().filter(|age| *age > 0 || request.age_known);
+    let asks_age = protocol.depends_on_age(reason);
     check(protocol, reason, &answers, age)?;
     // A language that is unknown, or has no text here, falls back to the organisation's own.
     let language = Language::from_code(&request.language).unwrap_or_else(|| organisation.default_language());
@@ -44,9 +45,10 @@ pub fn answer(region: &Region, request: &NextQuestionRequest) -> Result<NextQues
         let input = Input { reason: reason.and_then(|id| organisation.reason(id)), answers: &answers, age, red_flags: &[] };
         let verdict = evaluate(Some(protocol), &input);
         let advice = verdict.advice.map(|advice| organisation.text(&advice, language).to_owned()).unwrap_or_default();
-        return Ok(NextQuestionResponse { severity: proto::intake::Severity::from(verdict.severity).into(), advice, ..done() });
+        return Ok(NextQuestionResponse { severity: proto::intake::Severity::from(verdict.severity).into(), advice, asks_age, ..done() });
     };
     Ok(NextQuestionResponse {
+        asks_age,
         done: false,
         question_id: question.id.clone(),
         text: organisation.text(&question.text, language).to_owned(),

@@ -22,12 +22,8 @@ impl Answer {
 
 /// Whether `when` holds. An empty part of it always holds; an unknown reason or age matches no given one.
 pub fn holds(when: &Condition, reason: Option<&str>, answers: &[Answer], age: Option<u8>) -> bool {
-    let reason_fits = when.reason.is_empty() || reason.is_some_and(|reason| when.reason.iter().any(|r| r == reason));
-    let answers_fit =
-        when.answers.iter().all(|(question, options)| answers.iter().any(|a| a.question_id == *question && options.contains(&a.option_id)));
-    let old_enough = when.min_age.is_none_or(|min| age.is_some_and(|age| age >= min));
-    let young_enough = when.max_age.is_none_or(|max| age.is_some_and(|age| age <= max));
-    reason_fits && answers_fit && old_enough && young_enough
+    let answered: Vec<_> = answers.iter().map(|answer| (answer.question_id.as_str(), answer.option_id.as_str())).collect();
+    when.holds(reason, &answered, age)
 }
 
 /// The questions that are asked, in order, each with its answer if it has one. Of two answers to a question the first counts.

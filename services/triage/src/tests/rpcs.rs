@@ -13,7 +13,14 @@ async fn next(world: &World, message: NextQuestionRequest) -> Result<NextQuestio
 
 fn asking(answers: &[(&str, &str)]) -> NextQuestionRequest {
     let answers = opened("door", answers, &[]).answers;
-    NextQuestionRequest { entry_point_id: "door".into(), contact_reason_id: "cough".into(), answers, age: -1, language: "en".into() }
+    NextQuestionRequest {
+        entry_point_id: "door".into(),
+        contact_reason_id: "cough".into(),
+        answers,
+        age: -1,
+        language: "en".into(),
+        age_known: false,
+    }
 }
 
 #[tokio::test]
@@ -29,6 +36,21 @@ async fn questions_come_in_the_asked_language_until_none_is_left() {
     assert!(done.done && done.severity() >= proto::intake::Severity::Urgent, "the answers already tell how grave it is: {done:?}");
     let plain = NextQuestionRequest { entry_point_id: "plain".into(), contact_reason_id: "invoice".into(), ..asking(&[]) };
     assert!(next(&world, plain).await.unwrap().done);
+}
+
+#[tokio::test]
+async fn age_is_asked_for_where_something_depends_on_it_and_an_infant_has_one() {
+    let world = World::new().await;
+    let ask = asking(&[("breath", "no")]);
+    let unknown = next(&world, ask.clone()).await.unwrap();
+    assert!(unknown.done && unknown.asks_age && unknown.severity() == proto::intake::Severity::Routine, "{unknown:?}");
+    // proto3 cannot tell 0 from nothing: only a known 0 is an age.
+    let zero = next(&world, NextQuestionRequest { age: 0, ..ask.clone() }).await.unwrap();
+    assert_eq!(zero.severity(), proto::intake::Severity::Routine);
+    let infant = next(&world, NextQuestionRequest { age: 0, age_known: true, ..ask }).await.unwrap();
+    assert_eq!(infant.severity(), proto::intake::Severity::Urgent);
+    let plain = NextQuestionRequest { entry_point_id: "plain".into(), contact_reason_id: "invoice".into(), ..asking(&[]) };
+    assert!(!next(&world, plain).await.unwrap().asks_age);
 }
 
 #[tokio::test]

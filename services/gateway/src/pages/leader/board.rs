@@ -6,7 +6,7 @@ use axum::response::Response;
 use futures::future::try_join_all;
 use kernel::Time;
 use proto::intake::{CaseState, Severity};
-use proto::routing::{ListOffersRequest, ListPresenceRequest, ListQueueRequest, Presence, QueuedCase};
+use proto::routing::{ListPresenceRequest, ListQueueRequest, Presence, QueuedCase};
 
 use super::only_leaders;
 use crate::pages::staff::cases;
@@ -51,7 +51,6 @@ struct Board {
     queues: Vec<QueueLine>,
     workers: Vec<WorkerLine>,
     open: Vec<Row>,
-    alerts: usize,
 }
 
 impl Board {
@@ -62,6 +61,11 @@ impl Board {
     /// Open cases, practice left out.
     fn open(&self) -> usize {
         self.open.iter().filter(|row| !row.practice).count()
+    }
+
+    /// Open cases with signs of danger in what was written or answered, whoever was alerted.
+    fn alerts(&self) -> usize {
+        self.open.iter().filter(|row| row.red_flags && !row.practice).count()
     }
 
     fn there(&self) -> usize {
@@ -84,9 +88,7 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
     }));
     let mut routing = staff.calls.routing();
     let presences = async { Ok(routing.list_presence(ListPresenceRequest::default()).await?.into_inner().presences) };
-    let mut own = staff.calls.routing();
-    let alerts = async { Ok(own.list_offers(ListOffersRequest {}).await?.into_inner().alerts.len()) };
-    let (queues, presences, alerts, open) = tokio::try_join!(queues, presences, alerts, cases::list(&staff, &OPEN, "", 200))?;
+    let (queues, presences, open) = tokio::try_join!(queues, presences, cases::list(&staff, &OPEN, "", 200))?;
     let answers = |queue: &str| {
         let who = names.workers().filter(|worker| worker.queue_ids.iter().any(|one| one == queue));
         who.filter(|worker| presences.iter().any(|one| one.present && !one.practising && one.worker_id == worker.worker_id)).count()
@@ -105,7 +107,6 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
         notice: said.notice(&page),
         queues: lines,
         workers: workers(&page, &names, &presences, &rows, now),
-        alerts,
         open: rows,
         page: page.clone(),
         staff,

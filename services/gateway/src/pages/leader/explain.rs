@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Response;
-use kernel::Id;
-use proto::intake::{AuditEntry, Case, CaseState, ListAuditRequest};
+use kernel::{Id, Profession};
+use proto::intake::{AuditEntry, Case, CaseState, ListAuditRequest, Severity};
 use proto::routing::{Decision, ExplainRequest, ListPresenceRequest, NamedWorker};
 
 use super::only_leaders;
@@ -15,8 +15,54 @@ use crate::pages::staff::view::{self, Row};
 use crate::web::{Page, Problem, Staff};
 
 /// What routing decides, and why it looked at each worker as it did: the texts are `decision-<kind>` and `verdict-<code>`.
-pub const DECISIONS: [&str; 10] =
-    ["queued", "offered", "accepted", "declined", "timed_out", "claimed", "released", "transferred", "alerted", "closed"];
+pub const DECISIONS: [&str; 13] = [
+    "queued",
+    "offered",
+    "accepted",
+    "declined",
+    "timed_out",
+    "claimed",
+    "released",
+    "transferred",
+    "alerted",
+    "closed",
+    "rescinded",
+    "severity",
+    "kept",
+];
+/// Why: the texts are `why-<code>`. Routing's own sentence stands for a code that is new to these pages.
+pub const WHYS: [&str; 30] = [
+    "offered_again",
+    "offered",
+    "all_turned_down",
+    "from_opening",
+    "nobody_now",
+    "severity_by_triage",
+    "severity_by_danger",
+    "danger",
+    "danger_ahead",
+    "waits",
+    "worker_gone",
+    "went_elsewhere",
+    "turned_down",
+    "timed_out",
+    "presence_ran_out",
+    "other_queue",
+    "triage_late",
+    "leader_took",
+    "worker_took",
+    "accepted",
+    "gave_back",
+    "leader_gave_back",
+    "handed_over",
+    "leader_sent",
+    "shift_ends",
+    "opener_keeps",
+    "back_to_worker",
+    "opened_again",
+    "visitor_left",
+    "closed",
+];
 pub const VERDICTS: [&str; 9] =
     ["OTHER_QUEUE", "OTHER_PROFESSION", "OTHER_LANGUAGE", "ABSENT", "PRACTISING", "NOT_PRACTISING", "NO_ROOM", "EXCLUDED", "ELIGIBLE"];
 
@@ -64,6 +110,30 @@ impl Explained {
             return kind.to_owned();
         }
         self.page.say(&format!("decision-{}", kind.replace('_', "-"))).to_string()
+    }
+
+    /// Why it was decided, in the reader's language.
+    fn why(&self, decision: &Decision) -> Option<String> {
+        let code = WHYS.into_iter().find(|code| *code == decision.why_code)?;
+        let mut say = self.page.say(&format!("why-{}", code.replace('_', "-")));
+        for (name, param) in ["a", "b", "c", "d"].into_iter().zip(&decision.why_params) {
+            say = say.with(name, self.param(code, param));
+        }
+        Some(say.to_string())
+    }
+
+    /// A severity, a profession or workers in words; anything else as it is.
+    fn param(&self, code: &str, param: &str) -> String {
+        if code == "danger" {
+            return param.split(", ").map(|worker| self.names.worker(worker)).collect::<Vec<_>>().join(", ");
+        }
+        if let Some(severity) = Severity::from_str_name(&format!("SEVERITY_{}", param.to_ascii_uppercase())) {
+            return view::severity(&self.page, severity).to_string();
+        }
+        if Profession::ALL.iter().any(|one| one.code() == param) {
+            return self.page.say(&format!("profession-{param}")).to_string();
+        }
+        param.to_owned()
     }
 
     fn verdict(&self, code: &str) -> String {

@@ -26,6 +26,8 @@ pub fn back(page: &Page, staff: &Staff, case: &str, said: &str, part: &str) -> R
 /// What everyday work runs into is said in the conversation; anything else is a page of its own.
 pub fn refused(page: &Page, staff: &Staff, case: &str, status: tonic::Status, part: &str) -> Result<Response, Problem> {
     let said = match rpc::status::reason(&status).as_deref() {
+        // Somebody else's, or in its queue again: it cannot be shown.
+        _ if status.code() == tonic::Code::NotFound => return Ok(page.then("/staff?said=not-yours", &staff.calls)),
         Some("CASE_CLOSED") => "closed-already",
         Some("NOT_HOLDER" | "CASE_NOT_ASSIGNED") => "not-yours",
         Some("NO_QUEUE") => "queue-missing",

@@ -2,13 +2,14 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::header;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use kernel::Id;
 use proto::intake::{
-    Case, CaseState, CloseCaseRequest, EntryPoint, ExportCaseRequest, IdentityField, Outcome, RateCaseRequest, ReopenCaseRequest,
-    RequestVideoRequest, RevealIdentityRequest,
+    Case, CaseState, CloseCaseRequest, EntryPoint, IdentityField, Outcome, RateCaseRequest, ReopenCaseRequest, RequestVideoRequest,
+    RevealIdentityRequest,
 };
+use proto::notifications::ListNotificationsRequest;
 use proto::scheduling::{Booking, BookingState, CancelBookingRequest, ConfirmBookingRequest, GetBookingRequest, ListBookingsRequest};
 use serde::Deserialize;
 
@@ -42,6 +43,8 @@ pub struct After {
     pub mail: bool,
     /// Or a text message.
     pub sms: bool,
+    /// One of them will be sent.
+    pub told: bool,
     /// A video meeting can be asked for.
     pub video: bool,
 }
@@ -53,16 +56,45 @@ impl After {
         let request = ListBookingsRequest { case_id: case.case_id.clone() };
         // A calendar that does not answer takes nothing from the conversation.
         let bookings = calls.scheduling().list_bookings(request).await.map(|answer| answer.into_inner().bookings).unwrap_or_default();
+        let (mail, sms) = (page.gateway().settings().mail, page.gateway().settings().sms);
+        let told = (mail || sms) && case.state() != CaseState::Closed && told(calls, case).await;
         Self {
+            told,
             bookings: bookings.into_iter().filter_map(|booking| time(page, &booking)).collect(),
             rating: case.rating,
             reopen_until: words::when(page, reopen.as_ref()),
-            mail: page.gateway().settings().mail,
-            sms: page.gateway().settings().sms,
+            mail,
+            sms,
             video: door.can_meet_by_video && !case.worker_id.is_empty(),
             waiting: matches!(case.state(), CaseState::Open | CaseState::Waiting | CaseState::Offered),
         }
     }
+}
+
+/// Whether an address is kept for this case.
+async fn told(calls: &Calls, case: &Case) -> bool {
+    let request = ListNotificationsRequest { case_id: case.case_id.clone() };
+    calls.notifications().list_notifications(request).await.is_ok_and(|answer| answer.into_inner().contact_channel != 0)
+}
+
+/// Times that are offered or booked, as a part of the page.
+#[derive(Template)]
+#[template(path = "visitor/bookings.html")]
+struct Bookings {
+    page: Page,
+    id: Id,
+    after: Times,
+}
+
+struct Times {
+    bookings: Vec<Time>,
+}
+
+/// The same for a screen that is open while a time is booked or given up.
+pub async fn times(page: Page, visitor: Visitor, Path(id): Path<Id>) -> Result<Response, Problem> {
+    let found = visitor.calls(id)?.scheduling().list_bookings(ListBookingsRequest { case_id: id.to_string() }).await?.into_inner().bookings;
+    let bookings = found.iter().filter_map(|booking| time(&page, booking)).collect();
+    page.show(&Bookings { page: page.clone(), id, after: Times { bookings } })
 }
 
 fn time(page: &Page, booking: &Booking) -> Option<Time> {
@@ -127,15 +159,6 @@ struct Thanks {
     safety: String,
 }
 
-/// The visitor's own copy of everything, as a file.
-pub async fn copy(visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
-    let request = ExportCaseRequest { case_id: case.to_string() };
-    let copy = visitor.calls(case)?.cases().export_case(request).await?.into_inner();
-    let headers =
-        [(header::CONTENT_TYPE, "application/json; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"samtal.json\"")];
-    Ok((headers, copy.document_json).into_response())
-}
-
 pub async fn video(page: Page, visitor: Visitor, Path(case): Path<Id>) -> Result<Response, Problem> {
     let calls = visitor.calls(case)?;
     calls.cases().request_video(RequestVideoRequest { case_id: case.to_string() }).await?;
@@ -163,8 +186,11 @@ pub async fn identity(page: Page, visitor: Visitor, Path(case): Path<Id>, Form(g
     let request = RevealIdentityRequest { request_id, case_id, field: field.into(), value: given.value.trim().to_owned() };
     match calls.cases().reveal_identity(request).await {
         Ok(_) => Ok(page.then(&format!("{}#latest", home(&page, case)), &calls)),
+        // What was typed stays, to be put right; it is on this one page only.
         Err(status) if status.code() == tonic::Code::InvalidArgument => {
-            Ok(page.then(&format!("{}?wrong=identity#identity", home(&page, case)), &calls))
+            let asked = chat::From::wrong("identity", &given.field, &given.value);
+            let shown = chat::shown(&page, &visitor, case, asked, String::new(), String::new()).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
         }
         Err(status) => Err(status.into()),
     }

@@ -7,6 +7,7 @@ use kernel::Id;
 use proto::intake::ResumeCaseRequest;
 use serde::Deserialize;
 
+use super::entry;
 use crate::web::{Form, Page, Problem, Visitor};
 
 #[derive(Template)]
@@ -15,12 +16,12 @@ struct Return {
     page: Page,
     phrase: String,
     error: String,
-    /// Conversations that this browser has already.
+    /// Conversations of this browser's that go on.
     cases: Vec<String>,
 }
 
 pub async fn ask(page: Page, visitor: Visitor) -> Result<Response, Problem> {
-    let cases = visitor.cases().map(|case| case.to_string()).collect();
+    let cases = entry::ongoing(&visitor).await.into_iter().map(|case| case.case_id).collect();
     page.show(&Return { page: page.clone(), phrase: String::new(), error: String::new(), cases })
 }
 

@@ -2,9 +2,9 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use kernel::Id;
-use proto::intake::{Case, CaseMode, CaseState, EntryPoint, HelpNumber, Message, SafetyNotice, SenderKind, SystemCode};
+use proto::intake::{Case, CaseMode, CaseState, EntryPoint, HelpNumber, Message, SafetyNotice, SenderKind};
 use proto::routing::{GetPositionRequest, GetPositionResponse};
 use serde::{Deserialize, Serialize};
 
@@ -213,6 +213,8 @@ struct Chat {
     earlier: i64,
     last_seq: i64,
     safety: String,
+    /// Whom to call while there are signs of danger; none: there are none.
+    numbers: Vec<HelpNumber>,
     /// A text that could not be sent, and why.
     draft: String,
     error: String,
@@ -222,6 +224,8 @@ struct Chat {
     transfer: String,
     done: String,
     wrong: String,
+    field: String,
+    typed: String,
 }
 
 impl Chat {
@@ -244,6 +248,17 @@ pub struct From {
     done: String,
     #[serde(default)]
     wrong: String,
+    /// What stood in that form: which part of one's identity, and the text. Never from an address.
+    #[serde(skip)]
+    field: String,
+    #[serde(skip)]
+    typed: String,
+}
+
+impl From {
+    pub fn wrong(form: &str, field: &str, typed: &str) -> Self {
+        Self { wrong: form.to_owned(), field: field.to_owned(), typed: typed.to_owned(), ..Self::default() }
+    }
 }
 
 pub async fn chat(page: Page, visitor: Visitor, Path(case): Path<Id>, Query(from): Query<From>) -> Result<Response, Problem> {
@@ -259,6 +274,7 @@ pub async fn shown(page: &Page, visitor: &Visitor, id: Id, asked: From, draft: S
     let messages = case::messages(&calls, &case.case_id, from).await?;
     let bubbles = messages.iter().map(|message| bubble(page, message)).collect::<Result<_, _>>()?;
     let standing = standing(page, &calls, &case, &door, &messages).await;
+    let danger = danger(page, &door, &case, &messages);
     let after = After::load(page, &calls, &case, &door).await;
     page.show(&Chat {
         page: page.clone(),
@@ -267,7 +283,8 @@ pub async fn shown(page: &Page, visitor: &Visitor, id: Id, asked: From, draft: S
         bubbles,
         earlier: from,
         last_seq: messages.last().map_or(from, |message| message.seq),
-        safety: safety(page, &door, &case, &messages)?,
+        safety: danger.as_ref().map(Template::render).transpose()?.unwrap_or_default(),
+        numbers: danger.map(|danger| danger.numbers).unwrap_or_default(),
         draft,
         error,
         client_id: start::fresh_id()?,
@@ -275,17 +292,30 @@ pub async fn shown(page: &Page, visitor: &Visitor, id: Id, asked: From, draft: S
         after,
         done: asked.done,
         wrong: asked.wrong,
+        field: asked.field,
+        typed: asked.typed,
         practice: case.practice,
         door,
     })
 }
 
 /// The notice that stands above everything while the conversation has signs of danger.
-fn safety(page: &Page, door: &EntryPoint, case: &Case, messages: &[Message]) -> Result<String, Problem> {
-    let mut flags = messages.iter().filter_map(|message| message.system.as_ref()).filter(|line| line.code() == SystemCode::RedFlag);
-    let Some(last) = flags.next_back().filter(|_| case.state() != CaseState::Closed) else { return Ok(String::new()) };
-    let numbers = last.params.get("numbers").map(String::as_str).unwrap_or_default().split(',').filter(|number| !number.is_empty());
-    let label = |number: &str| door.numbers.iter().find(|one| one.number == number).map(|one| one.label.clone()).unwrap_or_default();
+fn danger<'a>(page: &'a Page, door: &EntryPoint, case: &Case, messages: &[Message]) -> Option<Safety<'a>> {
+    if case.state() == CaseState::Closed {
+        return None;
+    }
+    let last = messages.iter().rev().filter_map(|message| message.system.as_ref()).map(line::numbers).find(|numbers| !numbers.is_empty());
+    let numbers: Vec<HelpNumber> = match last {
+        Some(numbers) => {
+            let label =
+                |number: &str| door.numbers.iter().find(|one| one.number == number).map(|one| one.label.clone()).unwrap_or_default();
+            let one = |number: String| HelpNumber { label: label(&number), number, checked_on: String::new() };
+            numbers.into_iter().map(one).collect()
+        }
+        // What told of it lies further back than the page shows.
+        None if !case.red_flags.is_empty() => door.numbers.clone(),
+        None => return None,
+    };
     // Somebody who has the case reads it; else one is told when a person will.
     let alerted = !case.worker_id.is_empty();
     let read_at = door.next_opening_at.filter(|_| !door.open).map(|at| at.seconds);
@@ -293,8 +323,20 @@ fn safety(page: &Page, door: &EntryPoint, case: &Case, messages: &[Message]) -> 
         (false, None, true) => page.say("safety-waits").to_string(),
         _ => Told { numbers: Vec::new(), alerted, read_at }.told(page),
     };
-    let numbers = numbers.map(|number| HelpNumber { number: number.to_owned(), label: label(number), checked_on: String::new() }).collect();
-    Ok(Safety { page, numbers, told }.render()?)
+    Some(Safety { page, numbers, told })
+}
+
+/// The same for a screen that was open before there were signs of danger; empty if there are none.
+pub async fn safety_of(page: &Page, calls: &Calls, id: Id) -> Result<String, Problem> {
+    let case = case::load(calls, &id.to_string()).await?;
+    let door = entry::door(page, &case.entry_point_id).await?;
+    let messages = case::messages(calls, &case.case_id, (case.last_seq - case::SHOWN).max(0)).await?;
+    Ok(danger(page, &door, &case, &messages).map(|danger| danger.render()).transpose()?.unwrap_or_default())
+}
+
+pub async fn safety(page: Page, visitor: Visitor, Path(id): Path<Id>) -> Result<Response, Problem> {
+    let calls = visitor.calls(id)?;
+    Ok(Html(safety_of(&page, &calls, id).await?).into_response())
 }
 
 /// What the page's script knows.

@@ -1,12 +1,13 @@
 //! To be told when an answer waits, with the telephone in one's pocket: by e-mail, or by one text message.
 
 use axum::extract::Path;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use kernel::Id;
 use proto::notifications::SetContactRequest;
 use serde::Deserialize;
 
-use super::{entry, start};
+use super::{chat, entry, start};
 use crate::pages::case;
 use crate::web::{Form, Page, Problem, Visitor};
 
@@ -37,15 +38,20 @@ pub async fn contact(page: Page, visitor: Visitor, Path(id): Path<Id>, Form(give
         request.phone = international(to, &door.country);
     }
     // To take an address back is another button's.
-    let wrong = format!("{home}?wrong=contact#contact");
     if request.email.is_empty() && request.phone.is_empty() {
-        return Ok(page.then(&wrong, &calls));
+        return wrong(&page, &visitor, id, &given.to).await;
     }
     match calls.notifications().set_contact(request).await {
         Ok(_) => Ok(page.then(&format!("{home}?done=contact#contact"), &calls)),
-        Err(status) if status.code() == tonic::Code::InvalidArgument => Ok(page.then(&wrong, &calls)),
+        Err(status) if status.code() == tonic::Code::InvalidArgument => wrong(&page, &visitor, id, &given.to).await,
         Err(status) => Err(status.into()),
     }
+}
+
+/// What was typed stays, to be put right.
+async fn wrong(page: &Page, visitor: &Visitor, id: Id, typed: &str) -> Result<Response, Problem> {
+    let shown = chat::shown(page, visitor, id, chat::From::wrong("contact", "", typed), String::new(), String::new()).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
 }
 
 /// The address is taken back: nobody is told.

@@ -4,9 +4,10 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use kernel::Id;
-use proto::intake::{EntryPoint, GetEntryPointRequest};
+use proto::intake::{Case, CaseState, EntryPoint, GetEntryPointRequest};
 
 use super::{calendar, words};
+use crate::pages::case;
 use crate::web::{Page, Problem, Visitor};
 
 /// Seconds of a reminder.
@@ -21,7 +22,7 @@ struct Entry {
     week: Vec<(String, String)>,
     /// How long one waits now; empty if nobody can say.
     wait: String,
-    /// A conversation of this browser's that is still here, if there is one.
+    /// A conversation of this browser's at this door that goes on, if there is one.
     ongoing: Option<String>,
 }
 
@@ -45,10 +46,17 @@ pub async fn door(page: &Page, id: &str) -> Result<EntryPoint, Problem> {
 
 pub async fn entry(page: Page, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
     let door = door(&page, &id).await?;
-    let ongoing = visitor.cases().next().map(|case| case.to_string());
+    let ongoing = ongoing(&visitor).await.into_iter().find(|case| case.entry_point_id == door.entry_point_id).map(|case| case.case_id);
     let week = door.week.iter().map(|day| (words::weekday(&page, day.weekday), day.spans.join(", "))).collect();
     let wait = wait(&page, &door);
     page.show(&Entry { page: page.clone(), week, wait, door, ongoing })
+}
+
+/// Conversations of this browser's that go on, newest first. One that is over, or cannot be asked for, is none.
+pub async fn ongoing(visitor: &Visitor) -> Vec<Case> {
+    let asked = visitor.cases().map(|id| async move { case::load(&visitor.calls(id).ok()?, &id.to_string()).await.ok() });
+    let known = futures::future::join_all(asked).await;
+    known.into_iter().flatten().filter(|case| case.state() != CaseState::Closed).collect()
 }
 
 /// The next opening for one's own calendar. It names neither clinic nor matter: others may see a calendar.

@@ -12,6 +12,8 @@ pub struct Line {
     pub card: Vec<String>,
     /// A number to call.
     pub phone: String,
+    /// With signs of danger: all numbers to call, so that they come with the line to wherever it is shown.
+    pub numbers: Vec<String>,
     /// An address on the web; nothing but https.
     pub url: String,
     /// By which it can be told what became of it.
@@ -39,6 +41,14 @@ pub fn who(page: &Page, line: &SystemLine) -> String {
     }
 }
 
+/// Whom to call, of a line that tells of danger; none of any other.
+pub fn numbers(line: &SystemLine) -> Vec<String> {
+    if line.code() != SystemCode::RedFlag {
+        return Vec::new();
+    }
+    param(line, "numbers").split(',').filter(|number| !number.is_empty()).map(str::to_owned).collect()
+}
+
 /// Who answers since this line, if it says so.
 pub fn joined(page: &Page, line: &SystemLine) -> Option<String> {
     matches!(line.code(), SystemCode::Joined | SystemCode::Transferred).then(|| who(page, line))
@@ -55,7 +65,7 @@ pub fn line(page: &Page, line: &SystemLine) -> Line {
         SystemCode::Closed => says("line-closed"),
         SystemCode::Reopened if mine => says("line-reopened-me"),
         SystemCode::Reopened => says("line-reopened"),
-        SystemCode::RedFlag => says("line-red-flag"),
+        SystemCode::RedFlag => Line { numbers: numbers(line), ..says("line-red-flag") },
         SystemCode::IdentityRevealed => says("line-identity"),
         SystemCode::Video => {
             let open = page.say("line-video-join").to_string();

@@ -7,6 +7,7 @@ mod back;
 mod calendar;
 mod chat;
 mod contact;
+mod copy;
 mod entry;
 mod file;
 mod find;
@@ -44,6 +45,7 @@ fn pages() -> Router<Gateway> {
         .route("/c/{case}", get(chat::chat).post(send::send))
         .route("/c/{case}/welcome", get(chat::welcome))
         .route("/c/{case}/state", get(chat::state))
+        .route("/c/{case}/safety", get(chat::safety))
         .route("/c/{case}/typing", post(send::typing))
         .route("/c/{case}/close", post(after::close))
         .route("/c/{case}/reopen", post(after::reopen))
@@ -53,11 +55,14 @@ fn pages() -> Router<Gateway> {
         .route("/c/{case}/news", get(news::news))
         .route("/c/{case}/video", post(after::video))
         .route("/c/{case}/identity", post(after::identity))
-        .route("/c/{case}/copy", get(after::copy))
+        .route("/c/{case}/copy", get(copy::read))
+        .route("/c/{case}/copy/text", get(copy::text))
+        .route("/c/{case}/copy/data", get(copy::data))
         .route("/c/{case}/file", post(file::post))
         .route("/c/{case}/file/{file}", get(file::full))
         .route("/c/{case}/file/{file}/picture", get(file::picture))
         .route("/c/{case}/file/{file}/save", get(file::save))
+        .route("/c/{case}/times", get(after::times))
         .route("/c/{case}/booking", post(after::booking))
         .route("/c/{case}/booking/{booking}", get(after::ics))
         .route("/c/{case}/transfer", get(transfer::renewed).post(transfer::answer))

@@ -9,7 +9,7 @@ use proto::intake::ListMessagesRequest;
 use proto::routing::GetPositionRequest;
 use serde::Deserialize;
 
-use super::{chat, entry};
+use super::{chat, entry, line};
 use crate::web::{Page, Problem, Visitor};
 
 /// Seconds between two looks: soon at first, then seldom, since each look at a conversation is kept in its log. None: it stands still
@@ -46,6 +46,8 @@ struct News {
     id: Id,
     after: i64,
     door: String,
+    /// Whom to call, if something tells of danger since the page around was made; HTML.
+    safety: String,
     /// HTML, each made by [`chat::bubble`].
     bubbles: Vec<String>,
     standing: String,
@@ -71,7 +73,9 @@ pub async fn news(page: Page, visitor: Visitor, Path(id): Path<Id>, Query(asked)
         Err(status) if matches!(status.code(), tonic::Code::Unavailable | tonic::Code::DeadlineExceeded) => (Vec::new(), true),
         Err(status) => return Err(status.into()),
     };
+    let danger = messages.iter().filter_map(|message| message.system.as_ref()).any(|line| !line::numbers(line).is_empty());
     page.show(&News {
+        safety: if danger { chat::safety_of(&page, &calls, id).await? } else { String::new() },
         page: page.clone(),
         id,
         after: asked.after,

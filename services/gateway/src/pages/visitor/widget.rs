@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
@@ -40,8 +40,15 @@ struct Door {
     close: String,
 }
 
-/// Public facts about a door, readable from any site.
-async fn state(page: Page, Path(id): Path<String>) -> Result<Response, Problem> {
+/// Public facts about a door, for the sites that may frame it: on any other one the button would lead to an empty frame.
+async fn state(State(gateway): State<Gateway>, page: Page, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    let allowed =
+        |site: &HeaderValue| gateway.settings().frame_ancestors.iter().any(|one| site.as_bytes().eq_ignore_ascii_case(one.as_bytes()));
+    if headers.get(header::ORIGIN).is_some_and(|site| !allowed(site)) {
+        return Ok(
+            (StatusCode::FORBIDDEN, [("access-control-allow-origin", "*"), ("cross-origin-resource-policy", FOREIGN)]).into_response()
+        );
+    }
     let door = entry::door(&page, &id).await?;
     let when = words::when(&page, door.next_opening_at.as_ref());
     let label = match (door.open, when.is_empty()) {

@@ -1,0 +1,17 @@
+calls-title = If it is urgent, call now
+summary-reopened = The visitor has opened the conversation again. The summary stays here until you leave this page.
+start-age = How old are you?
+start-age-child = How old is the child?
+start-age-relative = How old is the person it concerns?
+start-age-label = Age in years
+start-age-hint = Write 0 for a child under one year. Roughly is fine.
+start-age-why = Age can decide how urgent it is. Whoever answers sees it, and it is erased with the conversation.
+start-age-wrong = Write the age in whole years, such as 34.
+start-next = Continue
+booking-sure = Cancel the time { $when }? It will be free for others.
+booking-cancel-yes = Yes, cancel it
+contact-told = You will be told when the answer is there
+copy-title = Your conversation
+copy-text = This is what was said, to save or print. Think of who may read it where you are.
+copy-as-text = Save as text
+copy-data = Everything for programs (JSON)

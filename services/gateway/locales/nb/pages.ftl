@@ -1,0 +1,17 @@
+calls-title = Ring med en gang hvis det haster
+summary-reopened = Den besøkende har åpnet samtalen igjen. Sammendraget blir stående her til du går videre.
+start-age = Hvor gammel er du?
+start-age-child = Hvor gammelt er barnet?
+start-age-relative = Hvor gammel er den det gjelder?
+start-age-label = Alder i år
+start-age-hint = Skriv 0 for et barn under ett år. Omtrent holder.
+start-age-why = Alderen kan avgjøre hvor mye det haster. Den som svarer, ser den, og den slettes med samtalen.
+start-age-wrong = Skriv alderen i hele år, for eksempel 34.
+start-next = Fortsett
+booking-sure = Vil du avbestille timen { $when }? Den blir ledig for andre.
+booking-cancel-yes = Ja, avbestill
+contact-told = Du får en melding når svaret er der
+copy-title = Samtalen din
+copy-text = Dette er det som er sagt i samtalen, til å lagre eller skrive ut. Tenk på hvem som kan lese det hos deg.
+copy-as-text = Lagre som tekst
+copy-data = Alt for dataprogrammer (JSON)

@@ -1,0 +1,17 @@
+calls-title = Ring med ein gong om det hastar
+summary-reopened = Den besøkjande har opna samtalen igjen. Samandraget blir ståande her til du går vidare.
+start-age = Kor gammal er du?
+start-age-child = Kor gammalt er barnet?
+start-age-relative = Kor gammal er den det gjeld?
+start-age-label = Alder i år
+start-age-hint = Skriv 0 for eit barn under eitt år. Omtrent held.
+start-age-why = Alderen kan avgjere kor mykje det hastar. Den som svarar, ser han, og han blir sletta med samtalen.
+start-age-wrong = Skriv alderen i heile år, til dømes 34.
+start-next = Hald fram
+booking-sure = Vil du avbestille timen { $when }? Han blir ledig for andre.
+booking-cancel-yes = Ja, avbestill
+contact-told = Du får ei melding når svaret er der
+copy-title = Samtalen din
+copy-text = Dette er det som er sagt i samtalen, til å lagre eller skrive ut. Tenk på kven som kan lese det hos deg.
+copy-as-text = Lagre som tekst
+copy-data = Alt for dataprogram (JSON)

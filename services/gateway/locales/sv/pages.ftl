@@ -1,0 +1,17 @@
+calls-title = Ring genast om det är bråttom
+summary-reopened = Besökaren har öppnat samtalet igen. Sammanfattningen står kvar här tills du går härifrån.
+start-age = Hur gammal är du?
+start-age-child = Hur gammalt är barnet?
+start-age-relative = Hur gammal är den som det gäller?
+start-age-label = Ålder i år
+start-age-hint = Skriv 0 för ett barn under ett år. Ungefär räcker.
+start-age-why = Åldern kan avgöra hur bråttom det är. Den som svarar ser den, och den raderas med samtalet.
+start-age-wrong = Skriv åldern i hela år, till exempel 34.
+start-next = Fortsätt
+booking-sure = Vill du avboka tiden { $when }? Den blir fri för andra.
+booking-cancel-yes = Ja, avboka
+contact-told = Du får ett meddelande när svaret finns
+copy-title = Ditt samtal
+copy-text = Det här är vad som sagts i samtalet, att spara eller skriva ut. Tänk på vem som kan läsa det hos dig.
+copy-as-text = Spara som text
+copy-data = Allt för datorprogram (JSON)
