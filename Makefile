@@ -6,6 +6,9 @@ SHELL := /bin/bash
 # The tools' absolute paths, as environment of one recipe line (.ci/tools writes the file).
 WITH_TOOLS := set -a; . target/tools/env; set +a; TIMEFORMAT='== %R s'; time
 
+# Wants the machine for itself, so it comes after the others.
+NEMESIS := cargo test --locked -p samtal-tests --test suite -- --ignored --nocapture nemesis
+
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
@@ -24,7 +27,8 @@ check: ## Quick, needs no servers: formatting, clippy, tests of the pure crates.
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --locked -p samtal-kernel -p samtal-screening -p samtal-region
 
-nemesis: tools ## The same tests in their long forms (SAMTAL_LONG=1): more seeds, more faults, more rounds.
+nemesis: tools ## The same tests in their long forms (SAMTAL_LONG=1): more seeds, more faults, an hour of the nemesis.
 	@rm -rf target/test-logs
 	$(WITH_TOOLS) cargo build --workspace --bins --locked
 	$(WITH_TOOLS) env SAMTAL_LONG=1 cargo test --workspace --locked
+	$(WITH_TOOLS) env SAMTAL_LONG=1 $(NEMESIS)

@@ -1,10 +1,10 @@
-//! Every service as processes of its own, `samtal serve`, two replicas each, behind what stands for load balancers.
+//! Every service and the pages as processes of their own, `samtal serve`, two replicas each, behind what stands for load balancers.
 
 use crate::ports::Port;
 use crate::process::{Launch, Process};
 use crate::proxy::Proxy;
 use crate::remote::SECRET;
-use crate::servers::{Nats, shared_postgres, shared_redis};
+use crate::servers::{Nats, shared_postgres, shared_redis, url_as};
 use crate::suite::{Person, SOON, eventually, region_yaml};
 use ::suite::client;
 use ::suite::suite::SERVICES;
@@ -12,11 +12,15 @@ use proto::access::PrincipalKind;
 use proto::config::ExportRegionRequest;
 use proto::config::config_service_client::ConfigServiceClient;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 use store::{Db, Scoped};
+use tokio::net::TcpStream;
 use tonic::transport::Channel;
 
+/// The role that serves pages.
+pub const PAGES: &str = "gateway";
+/// Every role.
+pub const ALL: [&str; 7] = ["intake", "triage", "routing", "scheduling", "notifications", "insights", PAGES];
 /// The two replicas' names.
 pub const REPLICAS: [&str; 2] = ["a", "b"];
 
@@ -26,10 +30,21 @@ struct Replica {
     process: Option<Process>,
 }
 
-/// All processes, on a database and a NATS of their own.
+/// What the processes stand on, as they reach it.
+pub struct Ground {
+    /// URL of a database of their own.
+    pub database: String,
+    /// `HOST:PORT` of every server of one NATS with users.
+    pub nats: Vec<String>,
+    /// URL.
+    pub redis: String,
+}
+
+/// All processes.
 pub struct Cluster {
-    database: String,
-    pub nats: Arc<Nats>,
+    ground: Ground,
+    /// Runs as long as they do.
+    _nats: Option<Nats>,
     fronts: BTreeMap<&'static str, Proxy>,
     replicas: BTreeMap<(&'static str, &'static str), Replica>,
     /// Environment of one replica's processes, by replica.
@@ -37,36 +52,45 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts both replicas of every service, with the tests' region. `environment`: further variables, by replica.
+    /// Starts both replicas of every service, with the tests' region, on a database and a NATS of their own. `environment`: further
+    /// variables, by replica.
     pub async fn start(environment: BTreeMap<&'static str, Vec<(String, String)>>) -> Cluster {
         let servers = tokio::task::spawn_blocking(|| {
             shared_redis();
-            (shared_postgres().fresh_database("cluster"), Arc::new(Nats::start_with_users()))
+            (shared_postgres().fresh_database("cluster"), Nats::start_with_users())
         });
         let (database, nats) = servers.await.expect("servers start");
+        let ground = Ground { database, nats: vec![format!("127.0.0.1:{}", nats.port())], redis: shared_redis().url() };
+        Cluster { _nats: Some(nats), ..Cluster::on(ground, environment).await }
+    }
+
+    /// The same on servers of the caller's.
+    pub async fn on(ground: Ground, environment: BTreeMap<&'static str, Vec<(String, String)>>) -> Cluster {
         let mut replicas = BTreeMap::new();
         let mut fronts = BTreeMap::new();
-        for service in SERVICES {
+        for service in ALL {
             for name in REPLICAS {
                 replicas.insert((service, name), Replica { port: Port::free(), process: None });
             }
             let ports = REPLICAS.map(|name| replicas[&(service, name)].port.number());
             fronts.insert(service, Proxy::start(&ports).await);
         }
-        let mut cluster = Cluster { database, nats, fronts, replicas, environment };
+        let mut cluster = Cluster { ground, _nats: None, fronts, replicas, environment };
         for name in REPLICAS {
-            for service in SERVICES {
+            for service in ALL {
                 cluster.launch(service, name);
             }
         }
         for name in REPLICAS {
-            for service in SERVICES {
+            for service in ALL {
                 cluster.ready(service, name).await;
             }
         }
         cluster.operator().await.apply_region(&region_yaml()).await;
-        for (service, name) in cluster.replicas.keys() {
-            cluster.has_region(service, name).await;
+        for service in SERVICES {
+            for name in REPLICAS {
+                cluster.has_region(service, name).await;
+            }
         }
         cluster
     }
@@ -74,13 +98,20 @@ impl Cluster {
     /// Starts one process; does not wait.
     pub fn launch(&mut self, service: &'static str, name: &'static str) {
         let replica = self.replicas.get_mut(&(service, name)).expect("there is such a one");
+        let listen = format!("127.0.0.1:{}", replica.port.number());
         let mut launch = Launch::samtal(&format!("{service}-{name}"))
-            .args(["serve", service, "--replica", name, "--grpc", &format!("127.0.0.1:{}", replica.port.number())])
-            .args(["--store", &self.database, "--bus", &self.nats.url_as(service), "--cache", &shared_redis().url()])
+            .args(["serve", service, "--replica", name, if service == PAGES { "--http" } else { "--grpc" }, &listen])
+            .args(["--cache", &self.ground.redis])
             .env("SAMTAL_SECRET", SECRET)
-            .env("SAMTAL_SHARDS", "4")
             .env("SAMTAL_LOG", "warn,sqlx=error,async_nats=error");
-        for (peer, front) in &self.fronts {
+        if service != PAGES {
+            let bus: Vec<String> = self.ground.nats.iter().map(|host| url_as(service, host)).collect();
+            launch = launch
+                .args(["--store", &self.ground.database, "--bus", &bus.join(",")])
+                .env("SAMTAL_BUS_REPLICAS", self.ground.nats.len().to_string())
+                .env("SAMTAL_SHARDS", "4");
+        }
+        for (peer, front) in self.fronts.iter().filter(|(peer, _)| **peer != PAGES) {
             launch = launch.env(format!("SAMTAL_PEERS__{}", peer.to_uppercase()), format!("http://{}", front.address()));
         }
         for (variable, value) in self.environment.get(name).into_iter().flatten() {
@@ -92,6 +123,10 @@ impl Cluster {
     /// Until this process answers.
     pub async fn ready(&mut self, service: &str, name: &str) {
         let port = self.port(service, name);
+        if service == PAGES {
+            eventually("the pages answer", async || TcpStream::connect(("127.0.0.1", port)).await.ok()).await;
+            return;
+        }
         eventually("the replica answers", async || client::connect(&format!("127.0.0.1:{port}")).await.ok()).await;
     }
 
@@ -150,7 +185,7 @@ impl Cluster {
     /// A new connection to each service, through its front.
     pub async fn channels(&self) -> BTreeMap<&'static str, Channel> {
         let mut channels = BTreeMap::new();
-        for (service, front) in &self.fronts {
+        for (service, front) in self.fronts.iter().filter(|(service, _)| **service != PAGES) {
             channels.insert(*service, eventually("it answers", async || client::connect(&front.address()).await.ok()).await);
         }
         channels
@@ -182,6 +217,6 @@ impl Cluster {
 
     /// A service's own database, beside the processes.
     pub async fn db(&self, service: &str) -> Scoped {
-        Db::open(&self.database, service).await.expect("the store opens").of(crate::suite::everybody())
+        Db::open(&self.ground.database, service).await.expect("the store opens").of(crate::suite::everybody())
     }
 }

@@ -18,8 +18,9 @@ use tonic::transport::{Channel, Endpoint};
 /// A channel to another service that says who we are.
 pub type Peer = InterceptedService<Channel, Introduce>;
 
-/// How long a service's own token holds; one is made for each call.
-const TOKEN_LIFE: Duration = Duration::from_secs(300);
+/// How long a service's own token holds; one is made for each call. Pages have no database whose time they could follow: a
+/// machine whose clock is ten minutes behind must shut nobody out.
+const TOKEN_LIFE: Duration = Duration::from_secs(1_800);
 /// No call to a peer takes longer.
 const DEADLINE: Duration = Duration::from_secs(10);
 

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::args::Args;
 use crate::error::from_sqlx;
+use crate::health::Health;
 use crate::isolation::Roles;
 use crate::row::Row;
 use crate::sqlite::Sqlite;
@@ -32,7 +33,14 @@ pub enum Engine {
 pub struct Db(Arc<Inner>);
 
 enum Inner {
-    Postgres { pool: PgPool, login: Box<PgConnectOptions>, schema: String, roles: Roles },
+    Postgres {
+        pool: PgPool,
+        /// None of an owner's, whose statements may take as long as they need.
+        health: Option<Health>,
+        login: Box<PgConnectOptions>,
+        schema: String,
+        roles: Roles,
+    },
     Sqlite(Sqlite),
 }
 
@@ -79,8 +87,15 @@ impl Db {
             .statement_cache_capacity(400);
         let roles = Roles::new(login.get_database().unwrap_or_else(|| login.get_username()), service)?;
         // As an option of the connection, so that even RESET leads back to this role and not to the login's.
-        let pool = pool(MAX_CONNECTIONS).connect_lazy_with(login.clone().options([("role", &roles.app)]));
-        Ok(Self(Arc::new(Inner::Postgres { pool, login: Box::new(login), schema: service.to_owned(), roles })))
+        let health = Health::default();
+        let known = health.clone();
+        let pool = pool(MAX_CONNECTIONS)
+            .before_acquire(move |_, about| {
+                let trusted = known.trusts(about.age);
+                Box::pin(async move { Ok(trusted) })
+            })
+            .connect_lazy_with(login.clone().options([("role", &roles.app)]));
+        Ok(Self(Arc::new(Inner::Postgres { pool, health: Some(health), login: Box::new(login), schema: service.to_owned(), roles })))
     }
 
     pub fn engine(&self) -> Engine {
@@ -94,8 +109,13 @@ impl Db {
     pub(crate) fn owner(&self) -> Option<(Self, String, Roles)> {
         let Inner::Postgres { login, schema, roles, .. } = &*self.0 else { return None };
         let (login, schema, roles) = (login.clone(), schema.clone(), roles.clone());
-        let owner =
-            Inner::Postgres { pool: pool(1).connect_lazy_with(*login.clone()), login, schema: schema.clone(), roles: roles.clone() };
+        let owner = Inner::Postgres {
+            pool: pool(1).connect_lazy_with(*login.clone()),
+            health: None,
+            login,
+            schema: schema.clone(),
+            roles: roles.clone(),
+        };
         Some((Self(Arc::new(owner)), schema, roles))
     }
 
@@ -117,8 +137,13 @@ impl Db {
 
     /// The database's own time, which leases and business time follow; an embedded store has its machine's.
     pub async fn now(&self) -> Result<Option<Time>> {
-        let Inner::Postgres { pool, .. } = &*self.0 else { return Ok(None) };
-        sqlx::query_scalar(NOW).fetch_one(pool).await.map(|micros| Some(Time::from_micros(micros))).map_err(from_sqlx)
+        let Inner::Postgres { pool, health, .. } = &*self.0 else { return Ok(None) };
+        let asked = sqlx::query_scalar(NOW).fetch_one(pool);
+        let now = match health {
+            Some(health) => health.writing().begin(asked).await,
+            None => asked.await.map_err(from_sqlx),
+        };
+        now.map(|micros| Some(Time::from_micros(micros)))
     }
 
     /// The same before anything is migrated: whether the server answers, and with what time.
@@ -173,10 +198,10 @@ impl Scoped {
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
         match &*self.db.0 {
-            Inner::Postgres { pool, roles, .. } => {
+            Inner::Postgres { pool, health, roles, .. } => {
                 let begin = self.whose.begin("", &roles.log)? + commit.setting_postgres();
-                let pool = pool.clone();
-                let task = tokio::spawn(async move { perform(&mut Tx::postgres(&pool, &begin).await?, work).await });
+                let (pool, patience) = (pool.clone(), health.as_ref().map(Health::writing));
+                let task = tokio::spawn(async move { perform(&mut Tx::postgres(&pool, &begin, patience).await?, work).await });
                 task.await.unwrap_or_else(|error| Err(Error::internal(format!("a transaction ended early: {error}"))))
             }
             Inner::Sqlite(sqlite) => {
@@ -196,12 +221,13 @@ impl Scoped {
         let sql = sql.into();
         match &*self.db.0 {
             Inner::Sqlite(sqlite) => sqlite.rows(sql, args).await,
-            Inner::Postgres { pool, roles, .. } => {
+            Inner::Postgres { pool, health, roles, .. } => {
                 let begin = self.whose.begin(" READ ONLY", &roles.log)?;
-                let (pool, (answer, answered)) = (pool.clone(), oneshot::channel());
+                let (pool, patience) = (pool.clone(), health.as_ref().map(Health::reading));
+                let (answer, answered) = oneshot::channel();
                 // In a task of its own for the same reason as a transaction.
                 tokio::spawn(async move {
-                    let mut tx = match Tx::postgres(&pool, &begin).await {
+                    let mut tx = match Tx::postgres(&pool, &begin, patience).await {
                         Ok(tx) => tx,
                         Err(error) => return drop(answer.send(Err(error))),
                     };

@@ -13,6 +13,7 @@ mod args;
 mod copy;
 mod db;
 mod error;
+mod health;
 mod isolation;
 pub mod migrate;
 mod row;

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres};
 use crate::args::{Args, Val};
 use crate::db::Engine;
 use crate::error::{from_sqlite, from_sqlx};
+use crate::health::Patience;
 use crate::row::Row;
 use crate::sqlite;
 
@@ -56,26 +57,38 @@ pub struct Tx {
     open: bool,
     /// What SQLite's connection is set to.
     commit: Option<Commit>,
+    /// How long PostgreSQL may take; None: as long as it needs.
+    patience: Option<Patience>,
 }
 
 impl Tx {
     pub(crate) fn new(conn: Conn) -> Self {
-        Self { conn, failed: false, writes: 0, open: false, commit: None }
+        Self { conn, failed: false, writes: 0, open: false, commit: None, patience: None }
     }
 
     /// Begins on a connection of `pool` with `statement`, which opens a transaction and says whose rows it is about.
-    pub(crate) async fn postgres(pool: &PgPool, statement: &str) -> Result<Self> {
+    pub(crate) async fn postgres(pool: &PgPool, statement: &str, patience: Option<Patience>) -> Result<Self> {
         let mut tries = pool.options().get_max_connections();
         loop {
             let mut tx = Self::new(Conn::Postgres(Box::new(pool.acquire().await.map_err(from_sqlx)?)));
             // From here on it may be open, whatever becomes of the answer.
             tx.open = true;
-            match tx.script(statement).await {
+            tx.patience.clone_from(&patience);
+            match tx.begin(statement).await {
                 Ok(()) => return Ok(tx),
                 // It died while it lay idle, and is closed; nothing was begun. This takes the place of a ping before each use.
                 Err(error) if error.code == Code::Unavailable && tries > 0 => tries -= 1,
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    async fn begin(&mut self, statement: &str) -> Result<()> {
+        let Conn::Postgres(conn) = &mut self.conn else { return Ok(()) };
+        let work = (&mut ***conn).execute(AssertSqlSafe(statement.to_owned()));
+        match &self.patience {
+            Some(patience) => patience.begin(work).await.map(drop),
+            None => work.await.map(drop).map_err(from_sqlx),
         }
     }
 
@@ -99,16 +112,16 @@ impl Tx {
     /// Runs statements without values in one message to PostgreSQL.
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
         if let Conn::Postgres(conn) = &mut self.conn {
-            let done = (&mut ***conn).execute(AssertSqlSafe(sql.to_owned())).await;
+            let done = in_time(self.patience.as_ref(), (&mut ***conn).execute(AssertSqlSafe(sql.to_owned()))).await;
             self.failed |= done.is_err();
-            done.map_err(from_sqlx)?;
+            done?;
         }
         Ok(())
     }
 
     pub(crate) async fn end(&mut self, statement: &'static str) -> Result<()> {
         match &mut self.conn {
-            Conn::Postgres(conn) => (&mut ***conn).execute(statement).await.map(drop).map_err(from_sqlx),
+            Conn::Postgres(conn) => in_time(self.patience.as_ref(), (&mut ***conn).execute(statement)).await.map(drop),
             Conn::Sqlite(conn) => sqlite::exec(conn, statement, Vec::new()).map(drop).map_err(from_sqlite),
         }?;
         self.open = false;
@@ -137,7 +150,9 @@ impl Tx {
         self.writes += 1;
         let sql = sql.into();
         let done = match &mut self.conn {
-            Conn::Postgres(conn) => postgres(sql, args).execute(&mut ***conn).await.map(|done| done.rows_affected()).map_err(from_sqlx),
+            Conn::Postgres(conn) => {
+                in_time(self.patience.as_ref(), postgres(sql, args).execute(&mut ***conn)).await.map(|done| done.rows_affected())
+            }
             Conn::Sqlite(conn) => sqlite::exec(conn, &sql, args).map_err(from_sqlite),
         };
         self.failed |= done.is_err();
@@ -152,8 +167,8 @@ impl Tx {
         }
         let rows = match &mut self.conn {
             Conn::Postgres(conn) => {
-                let rows = postgres(sql, args).fetch_all(&mut ***conn).await;
-                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect()).map_err(from_sqlx)
+                let rows = in_time(self.patience.as_ref(), postgres(sql, args).fetch_all(&mut ***conn)).await;
+                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
             }
             Conn::Sqlite(conn) => sqlite::rows(conn, &sql, args, usize::MAX).map_err(from_sqlite),
         };
@@ -175,6 +190,13 @@ impl Drop for Tx {
             // A connection with a transaction open must never be handed out again: later writes on it would vanish.
             conn.close_on_drop();
         }
+    }
+}
+
+async fn in_time<T>(patience: Option<&Patience>, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T> {
+    match patience {
+        Some(patience) => patience.statement(work).await,
+        None => work.await.map_err(from_sqlx),
     }
 }
 

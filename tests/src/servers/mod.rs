@@ -8,7 +8,7 @@ mod nats;
 mod postgres;
 mod redis;
 
-pub use nats::Nats;
+pub use nats::{Nats, url_as};
 pub use postgres::Postgres;
 pub use redis::Redis;
 

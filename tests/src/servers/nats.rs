@@ -2,6 +2,7 @@
 
 use super::instance::Instance;
 use super::{copy_folder, on_path, tool};
+use crate::ports::Port;
 use crate::spawn::{bound_to_us, run_dir};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +13,8 @@ use tempfile::TempDir;
 pub struct Nats {
     instance: Instance,
     dir: TempDir,
+    /// Where the others of its cluster reach it.
+    _route: Option<Port>,
 }
 
 /// Room for the stream, whatever the machine's own disk has left: a server's default would follow from that.
@@ -35,18 +38,45 @@ impl Nats {
 
     /// With the chart's users and what each may do; who does not sign in may do everything, for checks in tests.
     pub fn start_with_users() -> Nats {
-        // One user more, and all else as it is.
-        let list = USERS.replacen("users = [", "users = [\n    { user: tests, password: tests }", 1);
-        Nats::new(ROOM, &format!("no_auth_user: tests\n{list}"))
+        Nats::new(ROOM, &users())
+    }
+
+    /// Three servers of one cluster, with the same users. They tell nobody of each other, so that a client knows only what it was told.
+    pub fn start_cluster() -> Vec<Nats> {
+        let ports: Vec<Port> = (0..3).map(|_| Port::free()).collect();
+        let routes: Vec<String> = ports.iter().map(|port| format!("nats://127.0.0.1:{}", port.number())).collect();
+        let one = |(number, port): (usize, Port)| {
+            let cluster = format!(
+                "server_name: n{number}\ncluster {{ name: tests, listen: \"127.0.0.1:{}\", no_advertise: true, routes: [{}] }}",
+                port.number(),
+                routes.join(", ")
+            );
+            let mut nats = Nats::made(ROOM, &format!("{cluster}\n{}", users()));
+            nats._route = Some(port);
+            nats
+        };
+        let all: Vec<Nats> = ports.into_iter().enumerate().map(one).collect();
+        Nats::restart_all(&all);
+        all
+    }
+
+    /// Kills all of a cluster that run and starts them side by side: none answers before most are there.
+    pub fn restart_all(all: &[Nats]) {
+        std::thread::scope(|scope| all.iter().for_each(|nats| drop(scope.spawn(|| nats.restart()))));
     }
 
     fn new(room: &str, more: &str) -> Nats {
-        let dir = tempfile::Builder::new().prefix("nats-").tempdir_in(run_dir()).expect("a folder");
-        let nats = Nats { instance: Instance::new("nats"), dir };
-        let store = nats.store();
-        let jetstream = format!("jetstream {{ store_dir: \"{}\", max_file_store: {room} }}", store.display());
-        std::fs::write(nats.config(), format!("{jetstream}\n{more}")).expect("own folder");
+        let nats = Nats::made(room, more);
         nats.up();
+        nats
+    }
+
+    /// One that is not started yet.
+    fn made(room: &str, more: &str) -> Nats {
+        let dir = tempfile::Builder::new().prefix("nats-").tempdir_in(run_dir()).expect("a folder");
+        let nats = Nats { instance: Instance::new("nats"), dir, _route: None };
+        let jetstream = format!("jetstream {{ store_dir: \"{}\", max_file_store: {room} }}", nats.store().display());
+        std::fs::write(nats.config(), format!("{jetstream}\n{more}")).expect("own folder");
         nats
     }
 
@@ -56,7 +86,7 @@ impl Nats {
 
     /// The address with which a user signs in; see [`Nats::start_with_users`].
     pub fn url_as(&self, user: &str) -> String {
-        format!("nats://{user}:{PASSWORD}@127.0.0.1:{}", self.instance.port.number())
+        url_as(user, &format!("127.0.0.1:{}", self.instance.port.number()))
     }
 
     /// `nats://127.0.0.1:<port>`, the same after a restart.
@@ -154,6 +184,17 @@ impl Nats {
     fn must_be_down(&self) {
         assert!(!self.instance.is_running(), "kill() the server before its store is touched");
     }
+}
+
+/// The address with which a user signs in at `host`, which may be what stands before a server.
+pub fn url_as(user: &str, host: &str) -> String {
+    format!("nats://{user}:{PASSWORD}@{host}")
+}
+
+/// The chart's users and one user more, and all else as it is.
+fn users() -> String {
+    let list = USERS.replacen("users = [", "users = [\n    { user: tests, password: tests }", 1);
+    format!("no_auth_user: tests\n{list}")
 }
 
 /// The payload of the first whole message in what the server sent.

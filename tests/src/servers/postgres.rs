@@ -98,6 +98,25 @@ impl Postgres {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Transactions a second of `script` by so many clients, in a database of this name that `tables` prepares; by PostgreSQL's own
+    /// pgbench, with prepared statements.
+    pub fn pgbench(&self, database: &str, tables: &str, script: &str, clients: usize, span: Duration) -> f64 {
+        if self.try_psql(database, "select 1").is_err() {
+            self.create_database(database);
+        }
+        self.psql(database, tables);
+        let file = self.dir.path().join("pgbench.sql");
+        std::fs::write(&file, script).expect("own folder");
+        let mut pgbench = Command::new(self.bin.join("pgbench"));
+        pgbench.args(["-h", "127.0.0.1", "-p", &self.instance.port.number().to_string(), "-U", "postgres"]);
+        pgbench.args(["-M", "prepared", "-n", "-j2", "-c", &clients.to_string(), "-T", &span.as_secs().max(1).to_string(), "-f"]);
+        let output = pgbench.arg(&file).arg(database).output().expect("pgbench, which comes with PostgreSQL");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        let line = said.lines().find_map(|line| line.strip_prefix("tps = ")).expect("pgbench says tps");
+        line.split(' ').next().and_then(|number| number.parse().ok()).expect("a number")
+    }
+
     /// Its port on 127.0.0.1, the same after a restart.
     pub fn port(&self) -> u16 {
         self.instance.port.number()

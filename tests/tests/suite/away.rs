@@ -100,6 +100,8 @@ async fn p2_after_a_partition_every_screen_shows_everything() {
         load.more(50).await;
         spoiled(&store, Proxy::cut, Duration::ZERO).await;
         load.more(50).await;
+        spoiled(&store, Proxy::forget, Duration::ZERO).await;
+        load.more(50).await;
         spoiled(&store, Proxy::stall, span).await;
         // From here on the screens have their 30 s.
         (0, 0)

@@ -58,6 +58,11 @@ pub async fn settled<T>(repeat: Repeat, mut call: impl AsyncFnMut() -> Result<T,
     }
 }
 
+/// Repeats a call until it succeeds, also one that is refused until others have caught up, for as long as an outage lasts.
+pub async fn patiently<T>(what: &str, mut call: impl AsyncFnMut() -> Result<T, Status>) -> T {
+    within(4 * SOON, what, async || call().await.ok()).await
+}
+
 /// Opens a case in `alfa-door`.
 pub fn opening(request_id: String) -> OpenCaseRequest {
     OpenCaseRequest {

@@ -46,6 +46,7 @@ mod lanes;
 mod listeners;
 mod load;
 mod metrics;
+mod nemesis;
 mod pages;
 mod panics;
 mod readers;

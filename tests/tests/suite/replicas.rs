@@ -49,7 +49,7 @@ async fn under_load(cluster: &mut Cluster, repeat: Repeat, harm: impl AsyncFnOnc
 }
 
 /// Each hold ended once, and not before its time.
-async fn holds_ran_out_once(cluster: &Cluster) {
+pub async fn holds_ran_out_once(cluster: &Cluster) {
     let scheduling = cluster.db("scheduling").await;
     let rows = scheduling.rows("SELECT envelope FROM event_log ORDER BY shard, position", args![]).await.unwrap();
     let events: Vec<Envelope> = rows.iter().map(|row| Envelope::decode(row.get::<Vec<u8>>(0).unwrap().as_slice()).unwrap()).collect();

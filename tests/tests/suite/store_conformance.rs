@@ -1,6 +1,7 @@
 //! What every store must do, on SQLite and on PostgreSQL with one SQL text; and the trap that `Db::transaction` is there for.
 
 use kernel::{Code, Error, Id, Time};
+use samtal_tests::proxy::Proxy;
 use samtal_tests::servers::shared_postgres;
 use samtal_tests::suite::{SOON, eventually};
 use sqlx::postgres::PgPoolOptions;
@@ -328,4 +329,41 @@ async fn a_replica_that_starts_waits_for_the_migration_of_another() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     first.commit().await.unwrap();
     second.await.unwrap().unwrap();
+}
+
+/// A failover moves an address, a firewall forgets: connections lead nowhere, and nobody tells our end. New ones take their place.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_lead_nowhere_are_given_up() {
+    let url = tokio::task::spawn_blocking(|| shared_postgres().fresh_database("nowhere")).await.unwrap();
+    let network = Proxy::start(&[shared_postgres().port()]).await;
+    let url = url.replace(&format!("127.0.0.1:{}", shared_postgres().port()), &network.address());
+    let db = Db::open(&url, "intake").await.unwrap();
+    migrate::migrate(&db, &[TABLES], Time::from_secs(1)).await.unwrap();
+    let db = db.of("");
+    let all = async |what: &'static str| {
+        let calls = (0..20).map(|n| {
+            let db = db.clone();
+            async move {
+                if n % 2 == 0 {
+                    db.rows("SELECT 1", args![]).await.map(drop)
+                } else {
+                    db.transaction(|tx| Box::pin(async move { tx.rows("SELECT pg_sleep(0.2)", args![]).await.map(drop) })).await
+                }
+            }
+        });
+        let started = std::time::Instant::now();
+        let done = futures::future::join_all(calls).await;
+        println!("{what}: {} of {} after {:?}", done.iter().filter(|one| one.is_ok()).count(), done.len(), started.elapsed());
+        done.into_iter().filter(Result::is_ok).count()
+    };
+    assert_eq!(all("before").await, 20);
+    network.forget();
+    all("found out").await;
+    assert_eq!(all("after").await, 20);
+    // Those that were only slow are replaced as well, and no harm is done.
+    network.stall();
+    all("stalled").await;
+    network.heal();
+    assert_eq!(all("healed").await, 20);
+    assert_eq!(all("and again").await, 20);
 }
