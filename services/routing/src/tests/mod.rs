@@ -3,6 +3,7 @@
 mod alerts;
 mod building;
 mod claims;
+mod emergencies;
 mod events;
 mod offers;
 mod presence;
