@@ -9,6 +9,7 @@ mod offers;
 mod presence;
 mod races;
 mod region_yaml;
+mod retire;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
