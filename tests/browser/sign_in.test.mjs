@@ -209,6 +209,7 @@ test('a nurse without a service is invited by her leader and comes in, then with
   await page.getByRole('button', { name: 'Logga in' }).click();
   await page.waitForURL(`${suite.base}/staff`);
   await is(page, 'Olle Testberg');
+  assert.equal(await page.getByRole('button', { name: /nyckel/ }).count(), 0, 'what needs a script is not offered without');
   // Axe needs a script.
   const reader = await (await person(browser, suite, phone)).newPage();
   for (const path of ['/sign-in?code=over', new URL(link).pathname]) {
@@ -219,6 +220,36 @@ test('a nurse without a service is invited by her leader and comes in, then with
   await picture(reader, 'sign-in-invitation-gone-phone');
   await reader.getByRole('heading', { name: 'Inbjudan gäller inte längre' }).waitFor();
   await reader.context().close();
+
+  // With a script and a device that has passkeys he adds one, and comes in with that. Passkeys belong to names, not to numbers.
+  const named = await person(browser, suite, { ...phone, baseURL: suite.base.replace('127.0.0.1', 'localhost') });
+  named.complaints = [];
+  const keyed = await named.newPage();
+  const devtools = await named.newCDPSession(keyed);
+  await devtools.send('WebAuthn.enable');
+  const options = { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
+  await devtools.send('WebAuthn.addVirtualAuthenticator', { options: { ...options, automaticPresenceSimulation: true } });
+  await keyed.goto('/sign-in');
+  await keyed.getByRole('button', { name: 'Logga in med nyckel' }).click();
+  await keyed.getByRole('alert').getByText('Det gick inte.').waitFor();
+  await accessible(keyed, 'no passkey yet');
+  await picture(keyed, 'sign-in-passkey-none-phone');
+  await keyed.getByLabel('E-postadress').fill('olle@example.org');
+  await keyed.getByRole('button', { name: 'Skicka en kod' }).click();
+  await keyed.getByLabel('Kod', { exact: true }).fill((await mail.number(2)).match(/^\d{3} \d{3}$/m)[0]);
+  await keyed.getByRole('button', { name: 'Logga in' }).click();
+  await keyed.waitForURL(/\/staff$/);
+  await keyed.goto('/sessions');
+  await keyed.getByRole('button', { name: 'Lägg till en nyckel' }).click();
+  await keyed.getByText('Tillagd').waitFor();
+  await accessible(keyed, 'passkeys');
+  await fits(keyed, 'passkeys');
+  await picture(keyed, 'sign-in-passkeys-phone');
+  await keyed.getByRole('button', { name: 'Logga ut överallt', exact: true }).click();
+  await keyed.getByRole('button', { name: 'Logga in med nyckel' }).click();
+  await keyed.waitForURL(/\/staff$/);
+  await is(keyed, 'Olle Testberg');
+  await named.close();
 
   // The leader takes the address away: Olle is out.
   await leader.reload();

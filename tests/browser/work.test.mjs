@@ -130,6 +130,7 @@ test('a case goes to another profession with a note, and at the end of the shift
 
   await mona.goto('/staff/hand-over');
   await mona.locator('.ticks li').waitFor();
+  assert.ok((await mona.getByRole('checkbox', { name: /^Lämna över:/ }).count()) > 0, 'each box says what it does');
   await good(mona, 'hand-over');
   await mona.locator('#note').fill('Passet är slut');
   await mona.locator('main').getByRole('button', { name: 'Lämna över' }).click();

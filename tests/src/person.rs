@@ -5,6 +5,7 @@ use ::suite::{apply, client};
 use client::{Client, Clients};
 use proto::access::access_service_client::AccessServiceClient;
 use proto::access::invitation_service_client::InvitationServiceClient;
+use proto::access::passkey_service_client::PasskeyServiceClient;
 use proto::access::{IssueTokenRequest, Principal, PrincipalKind};
 use proto::config::config_service_client::ConfigServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
@@ -78,6 +79,10 @@ impl Person {
 
     pub fn invitations(&self) -> InvitationServiceClient<Client> {
         InvitationServiceClient::new(self.at("intake"))
+    }
+
+    pub fn passkeys(&self) -> PasskeyServiceClient<Client> {
+        PasskeyServiceClient::new(self.at("intake"))
     }
 
     pub fn access(&self) -> AccessServiceClient<Client> {

@@ -44,6 +44,11 @@ pub const ACCESS_LOG: &[(&str, Leaves)] = &[
     ("samtal.access.v1.InvitationService/SignInWithCode", Changes),
     // To notifications, which show it to its owner.
     ("samtal.access.v1.InvitationService/GetAccessMail", Nobody),
+    ("samtal.access.v1.PasskeyService/AddPasskey", Changes),
+    // One's own.
+    ("samtal.access.v1.PasskeyService/ListPasskeys", Nobody),
+    ("samtal.access.v1.PasskeyService/RemovePasskey", Changes),
+    ("samtal.access.v1.PasskeyService/SignInWithPasskey", Changes),
     ("samtal.config.v1.ConfigService/ValidateRegion", Nobody),
     ("samtal.config.v1.ConfigService/DiffRegion", Nobody),
     ("samtal.config.v1.ConfigService/ApplyRegion", Changes),

@@ -76,6 +76,10 @@ pub const POLICY: &[(&str, Rules)] = &[
     ("samtal.access.v1.InvitationService/SignInWithCode", &[(Service, Region)]),
     // Notifications'.
     ("samtal.access.v1.InvitationService/GetAccessMail", &[(Service, Region)]),
+    ("samtal.access.v1.PasskeyService/AddPasskey", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
+    ("samtal.access.v1.PasskeyService/ListPasskeys", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
+    ("samtal.access.v1.PasskeyService/RemovePasskey", &[(Worker, Own), (Volunteer, Own), (Leader, Own)]),
+    ("samtal.access.v1.PasskeyService/SignInWithPasskey", &[(Service, Region)]),
     // config
     ("samtal.config.v1.ConfigService/ValidateRegion", &[(Operator, Region)]),
     ("samtal.config.v1.ConfigService/DiffRegion", &[(Operator, Region)]),

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Collected, Full};
 use kernel::{Result, Time};
 use proto::access::access_service_client::AccessServiceClient;
 use proto::access::invitation_service_client::InvitationServiceClient;
+use proto::access::passkey_service_client::PasskeyServiceClient;
 use proto::access::sign_in_service_client::SignInServiceClient;
 use proto::config::config_service_client::ConfigServiceClient;
 use proto::insights::insights_service_client::InsightsServiceClient;
@@ -108,6 +109,11 @@ impl Services {
         Ok(InvitationServiceClient::new(self.peers.channel("gateway", "intake")?))
     }
 
+    /// The same, for whoever has a passkey.
+    pub fn passkeys(&self) -> Result<PasskeyServiceClient<Peer>> {
+        Ok(PasskeyServiceClient::new(self.peers.channel("gateway", "intake")?))
+    }
+
     /// A service's log, as the pages themselves: whether it answers.
     pub fn log(&self, service: &'static str) -> Result<EventLogServiceClient<Peer>> {
         Ok(EventLogServiceClient::new(self.peers.channel("gateway", service)?))
@@ -178,6 +184,10 @@ impl Calls {
 
     pub fn invitations(&self) -> InvitationServiceClient<Call> {
         InvitationServiceClient::new(self.to(&self.services.intake)).max_decoding_message_size(runtime::MAX_RESPONSE)
+    }
+
+    pub fn passkeys(&self) -> PasskeyServiceClient<Call> {
+        PasskeyServiceClient::new(self.to(&self.services.intake))
     }
 
     pub fn triage(&self) -> TriageServiceClient<Call> {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use kernel::Result;
 use proto::access::access_service_server::AccessServiceServer;
 use proto::access::invitation_service_server::InvitationServiceServer;
+use proto::access::passkey_service_server::PasskeyServiceServer;
 use proto::access::sign_in_service_server::SignInServiceServer;
 use proto::intake::case_service_server::CaseServiceServer;
 use proto::intake::clinic_service_server::ClinicServiceServer;
@@ -43,6 +44,7 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_RESPONSE),
     );
+    routes.add_service(PasskeyServiceServer::new(api::passkeys::Passkeys { node: node.clone() }).max_decoding_message_size(MAX_REQUEST));
     routes.add_service(
         CaseServiceServer::new(api::cases::Cases { app: app.clone() })
             .max_decoding_message_size(MAX_REQUEST)

@@ -41,6 +41,7 @@ const CROSSING: &[&str] = &[
     "intake.referral",
     "intake.invitation",
     "intake.staff_address",
+    "intake.passkey",
 ];
 
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -8,6 +8,7 @@ on_both_stacks!(
     a_nurse_of_the_demo_signs_in_with_one_click_and_out_again,
     a_screen_follows_a_conversation_from_where_it_was,
     p19_numbers_stand_above_every_page_of_the_conversation,
+    a_visitors_conversation_is_found_where_it_goes_on_and_forms_keep_what_was_typed,
 );
 
 /// One request over a connection of its own: the head and the body of the answer.
@@ -133,4 +134,34 @@ async fn p19_numbers_stand_above_every_page_of_the_conversation(stack: Stack) {
     };
     visitor.me.cases().close_case(close).await.unwrap();
     assert!(see("").await.contains("id=\"calls\" open hidden"), "the case has ended");
+}
+
+async fn a_visitors_conversation_is_found_where_it_goes_on_and_forms_keep_what_was_typed(stack: Stack) {
+    let suite = Setup::new(stack).pages(gateway::Settings::default()).start().await;
+    let visitor = suite.visitor("alfa-door", "alfa-cold", "hej").await;
+    let (head, body) = ask(&suite, "GET", "/return", "", "").await;
+    let cookies = format!("{}; samtal-visitor={}~{}", cookie(&head, "samtal-form"), visitor.case_id, visitor.me.token);
+    let home = format!("/c/{}", visitor.case_id);
+    let link = format!("href=\"{home}\"");
+    let leads = async |path: &str| ask(&suite, "GET", path, &cookies, "").await.1.contains(&link);
+    assert!(leads("/e/alfa-door").await && leads("/return").await);
+    assert!(!leads("/e/alfa-far-door").await, "another door");
+
+    let form = format!("form_token={}&field=person-number&value=19000101-%3Cb%3E", form_token(&body));
+    let (head, page) = ask(&suite, "POST", &format!("{home}/identity"), &cookies, &form).await;
+    assert!(head.starts_with("HTTP/1.1 422"), "{head}");
+    assert!(page.contains("value=\"19000101-&#60;b&#62;\"") && page.contains("<option value=\"person-number\" selected>"), "{page}");
+    // To keep: in words, and for programs.
+    let (head, text) = ask(&suite, "GET", &format!("{home}/copy/text"), &cookies, "").await;
+    assert!(head.contains("attachment; filename=\"samtal.txt\"") && text.contains("hej\r\n"), "{head} {text}");
+    assert!(ask(&suite, "GET", &format!("{home}/copy/data"), &cookies, "").await.1.contains("samtal.case.v1"));
+    assert!(ask(&suite, "GET", &format!("{home}/copy/text"), "", "").await.0.starts_with("HTTP/1.1 404"), "nobody else's");
+
+    let close = proto::intake::CloseCaseRequest {
+        case_id: visitor.case_id.clone(),
+        outcome: proto::intake::Outcome::Abandoned.into(),
+        ..Default::default()
+    };
+    visitor.me.cases().close_case(close).await.unwrap();
+    assert!(!leads("/e/alfa-door").await && !leads("/return").await, "it is over");
 }

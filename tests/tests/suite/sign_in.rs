@@ -1,6 +1,7 @@
 //! Signing in with a sign-in service, as a browser does it, with everything that can be wrong with what the service says.
 
 mod invitations;
+mod passkeys;
 
 use crate::issuer::{CLIENT, Fault, Issuer, SECRET};
 use crate::pages::{ask, cookie, form_token};

@@ -39,6 +39,7 @@ const PUBLIC: &[(&str, &str)] = &[
 /// Refusals that speak of the request's form, though it names something of beta's: said of any text that is not one's own.
 const FORM: &[(&str, &str)] = &[
     ("samtal.intake.v1.FileService/UploadAttachment", "a piece without a start names nothing at all"),
+    ("samtal.access.v1.PasskeyService/AddPasskey", "what no browser has made is no passkey, and names nobody's thing"),
     ("samtal.log.v1.EventLogService/Watch", "another's resume token does not open, like any other text"),
     ("samtal.intake.v1.CaseService/OpenCase", "a reason of another door, which is public, does not fit this one"),
     ("samtal.intake.v1.TransferService/ProposeTransfer", "one's own door, or a reason that is not that door's, is no place to go on"),
@@ -147,6 +148,7 @@ impl Things {
         let by_field = BTreeMap::from([
             ("invitation_id", invited.invitation_id.clone()),
             ("mail_id", invited.invitation_id),
+            ("passkey_id", Id::new(now).to_string()),
             ("invitation_token", invited.link.rsplit('/').next().unwrap().to_owned()),
             ("case_id", visitor.case_id.clone()),
             ("offer_id", offer.offer_id),
@@ -187,7 +189,7 @@ impl Things {
 }
 
 /// Fields that name something by a UUID.
-pub const UUIDS: [&str; 10] = [
+pub const UUIDS: [&str; 11] = [
     "case_id",
     "offer_id",
     "booking_id",
@@ -198,6 +200,7 @@ pub const UUIDS: [&str; 10] = [
     "transfer_id",
     "invitation_id",
     "mail_id",
+    "passkey_id",
 ];
 
 /// Fields that name something of an organisation's.
@@ -225,6 +228,7 @@ const FIELDS: &[&str] = &[
     "invitation_id",
     "invitation_token",
     "mail_id",
+    "passkey_id",
 ];
 
 /// What else a request needs, by the field's name; a field that is in no list fails the test, so that a new one is thought about.
@@ -273,6 +277,11 @@ fn plain(field: &FieldDescriptor, things: &Things) -> Option<Value> {
         // The pages' own calls, which no role of an organisation may make.
         "code_token" | "code" => text("123456"),
         "without_mail" => None,
+        // What a browser makes, and no browser has made.
+        "origin" => text("https://alfa.example"),
+        "challenge" | "client_data_json" | "authenticator_data" | "public_key" | "credential_id" | "signature" => {
+            Some(Value::Bytes(Bytes::from_static(b"nonsense")))
+        }
         "provider" => text("siths"),
         "subject" => text("SE1-anna"),
         "verified_email" | "within_organisation_ids" | "may_lead" | "operator" | "device" | "keep_current" => None,

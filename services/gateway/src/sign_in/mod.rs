@@ -1,10 +1,11 @@
-//! How staff get a session: with a sign-in service, by an invitation and codes by e-mail, or, in a demo, with one click.
+//! How staff get a session: with a sign-in service, by an invitation and codes by e-mail or passkeys, or, in a demo, with one click.
 
 mod codes;
 pub mod demo;
 pub mod device;
 mod invitation;
 pub mod oidc;
+mod passkeys;
 mod sessions;
 pub mod settings;
 
@@ -28,6 +29,7 @@ pub fn routes() -> Router<Gateway> {
         .merge(oidc::routes())
         .merge(codes::routes())
         .merge(invitation::routes())
+        .merge(passkeys::routes())
         .merge(sessions::routes())
 }
 
@@ -61,6 +63,10 @@ struct SignIn {
     codes: bool,
     /// The key of what was wrong with the last one; empty: nothing.
     wrong: &'static str,
+    /// Asks the browser for a passkey.
+    asked: passkeys::Challenge,
+    /// Whether the last passkey was none of ours.
+    passkey_wrong: bool,
     to: String,
     out: bool,
 }
@@ -70,7 +76,18 @@ async fn choose(State(gateway): State<Gateway>, page: Page, Query(wanted): Query
     let services = oidc::offered(&gateway, &wanted.to);
     let codes = codes::offered(&gateway).await;
     let wrong = codes::wrong(&wanted.code);
-    page.show(&SignIn { page: page.clone(), services, logins, codes, wrong, to: wanted.to, out: !wanted.out.is_empty() })
+    let shown = SignIn {
+        services,
+        logins,
+        codes,
+        wrong,
+        asked: passkeys::challenge(&gateway, &page)?,
+        passkey_wrong: wanted.code == "passkey",
+        to: wanted.to,
+        out: !wanted.out.is_empty(),
+        page: page.clone(),
+    };
+    page.show(&shown)
 }
 
 #[derive(Template)]

@@ -2,14 +2,15 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use proto::access::{EndSessionsRequest, ListSessionsRequest, RevokeTokenRequest, Session};
+use proto::access::{EndSessionsRequest, ListPasskeysRequest, ListPasskeysResponse, ListSessionsRequest, RevokeTokenRequest, Session};
 use serde::Deserialize;
 
 use crate::Gateway;
 use crate::sign_in::oidc;
+use crate::sign_in::passkeys::{self, Challenge};
 use crate::web::session::set_staff;
 use crate::web::{Form, Page, Problem, Staff, clock};
 
@@ -35,9 +36,23 @@ struct Sessions {
     page: Page,
     staff: Staff,
     rows: Vec<Row>,
+    passkeys: Vec<passkeys::Row>,
+    /// Whether the description allows passkeys.
+    allowed: bool,
+    asked: Challenge,
+    /// What a passkey of theirs is made under.
+    user: String,
+    failed: bool,
 }
 
-async fn show(State(gateway): State<Gateway>, page: Page, staff: Staff) -> Result<Response, Problem> {
+#[derive(Deserialize)]
+struct Wanted {
+    /// There if a passkey could not be kept.
+    #[serde(default)]
+    passkey: String,
+}
+
+async fn show(State(gateway): State<Gateway>, page: Page, staff: Staff, Query(wanted): Query<Wanted>) -> Result<Response, Problem> {
     let sessions = staff.calls.sign_in().list_sessions(ListSessionsRequest {}).await?.into_inner().sessions;
     let day = |stamp: Option<&prost_types::Timestamp>| {
         stamp.and_then(clock::zoned).map(|time| time.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
@@ -48,7 +63,27 @@ async fn show(State(gateway): State<Gateway>, page: Page, staff: Staff) -> Resul
         seen: day(session.seen_at.as_ref()),
         session,
     });
-    page.show(&Sessions { page: page.clone(), staff, rows: rows.collect() })
+    // Who runs the region is not in its description.
+    let kept = match staff.is_operator() {
+        true => ListPasskeysResponse::default(),
+        false => staff.calls.passkeys().list_passkeys(ListPasskeysRequest {}).await?.into_inner(),
+    };
+    let passkeys = kept.passkeys.into_iter().map(|passkey| passkeys::Row {
+        added: day(passkey.added_at.as_ref()),
+        used: day(passkey.used_at.as_ref()),
+        passkey,
+    });
+    let shown = Sessions {
+        rows: rows.collect(),
+        passkeys: passkeys.collect(),
+        allowed: kept.allowed,
+        asked: passkeys::challenge(&gateway, &page)?,
+        user: passkeys::user(&gateway, &staff),
+        failed: !wanted.passkey.is_empty(),
+        page: page.clone(),
+        staff,
+    };
+    page.show(&shown)
 }
 
 /// How it began, in words: a sign-in service has a name of its own.

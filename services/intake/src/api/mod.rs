@@ -12,6 +12,7 @@ pub mod invitations;
 mod items;
 mod lists;
 mod notes;
+pub mod passkeys;
 pub mod referrals;
 mod rollout;
 mod sessions;

@@ -22,8 +22,8 @@ use tonic::Response;
 use crate::app::codes;
 use crate::app::sessions::{self, Begin, kind};
 use crate::domain::code::masked;
-use crate::store::tokens;
 use crate::store::ways_in::{self, Invitation};
+use crate::store::{passkeys, tokens};
 
 /// How long an invitation stands.
 const LIFE: Duration = Duration::from_secs(7 * 86_400);
@@ -146,6 +146,7 @@ pub async fn list(node: &Node, caller: &Caller, organisation_id: &str) -> Result
     let db = node.db().of(&organisation.id);
     let invitations = ways_in::standing(&db, &organisation.id, node.now()).await?;
     let addresses = ways_in::addresses(&db, &organisation.id).await?;
+    let passkeys = passkeys::counts(&db, &organisation.id).await?;
     let one = |worker: &Worker| {
         let invitation = invitations.iter().find(|one| one.worker == worker.id);
         let address = addresses.iter().find(|one| one.worker == worker.id);
@@ -160,6 +161,7 @@ pub async fn list(node: &Node, caller: &Caller, organisation_id: &str) -> Result
             invitation_id: invitation.map(|one| one.id.to_string()).unwrap_or_default(),
             invited_email: invitation.map(|one| one.email.clone()).unwrap_or_default(),
             invitation_expires_at: invitation.map(|one| proto::timestamp(one.expires_at)),
+            passkeys: passkeys.iter().find(|(id, _)| *id == worker.id).map_or(0, |(_, count)| *count),
         }
     };
     let mut staff: Vec<StaffAccess> =
@@ -279,6 +281,7 @@ pub async fn accept(node: &Node, caller: &Caller, request: AcceptInvitationReque
             let before = ways_in::set_address(unit, &found, hash).await?;
             // Whoever came in by another address is somebody else now.
             if before.is_some_and(|before| before != found.email) {
+                passkeys::remove_all(unit, &owner.organisation, &owner.id).await?;
                 tokens::end_sessions(unit, &owner, Vec::new()).await?;
             }
             unit.audit(found.id, &Scope { organisation: found.organisation, ..Scope::default() });

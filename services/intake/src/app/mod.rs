@@ -15,6 +15,7 @@ pub mod live;
 pub mod objects;
 pub mod open;
 pub mod openings;
+pub mod passkeys;
 pub mod post;
 pub mod practice;
 pub mod rate;

@@ -4,6 +4,7 @@ pub mod case;
 pub mod code;
 pub mod language;
 pub mod media;
+pub mod passkey;
 pub mod people;
 pub mod person_number;
 pub mod search;

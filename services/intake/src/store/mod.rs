@@ -3,6 +3,7 @@
 pub mod attachments;
 pub mod cases;
 pub mod messages;
+pub mod passkeys;
 pub mod referrals;
 pub mod rollout;
 mod schema;

@@ -3,7 +3,7 @@
 use store::{Migration, Tables};
 
 pub const TABLES: Tables = Tables {
-    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES, SESSIONS, TRANSFERS, WAYS_IN],
+    steps: &[FIRST, IDLE, ORGANISATIONS, LINES, FILES, SESSIONS, TRANSFERS, WAYS_IN, PASSKEYS],
     shared: &[],
     crossing: &[
         ("access_token", "SELECT", "a token's hash or id says whose it is, and nothing else does yet"),
@@ -15,6 +15,7 @@ pub const TABLES: Tables = Tables {
             "a link, or an id, says whose invitation it is, and nothing else does yet",
         ),
         ("staff_address", "SELECT (organisation, worker_id, address_hash)", "an address says whose it is, and nothing else does yet"),
+        ("passkey", "SELECT (organisation, credential_id)", "a passkey's id says whose it is, and nothing else does yet"),
         ("cases", "SELECT (organisation, phrase_hash)", "a return phrase says whose case it is, and nothing else does yet"),
     ],
     kept: &[],
@@ -173,6 +174,26 @@ CREATE TABLE sign_in_code (
 );
 CREATE UNIQUE INDEX sign_in_code_token ON sign_in_code (token_hash);
 CREATE INDEX sign_in_code_address ON sign_in_code (address_hash, created_at);
+",
+};
+
+/// The public halves of passkeys.
+const PASSKEYS: Migration = Migration {
+    name: "intake_0008_passkeys",
+    sql: "
+CREATE TABLE passkey (
+    passkey_id UUID PRIMARY KEY,
+    organisation TEXT NOT NULL,
+    worker_id TEXT NOT NULL,
+    credential_id BYTEA NOT NULL,
+    point BYTEA NOT NULL,
+    signed BIGINT NOT NULL,
+    device TEXT NOT NULL,
+    added_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+CREATE UNIQUE INDEX passkey_credential ON passkey (credential_id);
+CREATE INDEX passkey_worker ON passkey (organisation, worker_id);
 ",
 };
 

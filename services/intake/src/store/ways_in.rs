@@ -102,7 +102,7 @@ pub async fn set_address(unit: &mut Unit<'_>, invitation: &Invitation, hash: Vec
     before.map(|row| row.text(0)).transpose()
 }
 
-/// Takes away how a worker comes in: their address, and an invitation to have one.
+/// Takes away how a worker comes in: their address, an invitation to have one, and their passkeys.
 pub async fn remove(unit: &mut Unit<'_>, organisation: &str, worker: &str) -> Result<()> {
     for sql in [
         "DELETE FROM staff_address WHERE organisation = $1 AND worker_id = $2",
@@ -110,7 +110,7 @@ pub async fn remove(unit: &mut Unit<'_>, organisation: &str, worker: &str) -> Re
     ] {
         unit.tx.exec(sql, args![organisation, worker]).await?;
     }
-    Ok(())
+    super::passkeys::remove_all(unit, organisation, worker).await
 }
 
 /// Whose an address is: organisation and worker of each. Across organisations: the address says so, and nothing else does yet.

@@ -83,6 +83,29 @@ async fn an_address_is_checked_and_only_the_visitor_and_the_holder_may_set_it() 
 }
 
 #[tokio::test]
+async fn a_visitor_is_told_by_which_way_they_will_be_told_and_nobody_where() {
+    let rig = Rig::new("").await;
+    let case = rig.case(1).await;
+    let me = visitor(case);
+    let way = async |caller: &Principal| {
+        let message = wire::ListNotificationsRequest { case_id: case.to_string() };
+        let answer = rig.api.list_notifications(request("samtal.notifications.v1.NotificationService/ListNotifications", caller, message));
+        let answer = answer.await.unwrap().into_inner();
+        (answer.contact_channel(), answer.contact_once)
+    };
+    let none = (wire::DeliveryChannel::Unspecified, false);
+    assert_eq!(way(&me).await, none);
+    rig.contact(&me, case, "anna@example.net", "").await.unwrap();
+    let rows = "SELECT COUNT(*) FROM audit_log WHERE principal_kind = 'visitor'";
+    let before = rig.count(rows).await;
+    assert_eq!(way(&me).await, (wire::DeliveryChannel::Email, false));
+    assert_eq!(rig.count(rows).await, before + 1, "the look at the case is in its access log");
+    assert_eq!(way(&worker("anna", "one")).await, none, "staff's own list has nobody's address");
+    rig.contact(&me, case, "", "").await.unwrap();
+    assert_eq!(way(&me).await, none);
+}
+
+#[tokio::test]
 async fn history_is_known_but_nobody_is_told_of_it() {
     let rig = Rig::new("").await;
     assert_eq!(tables::first_start(rig.node.db()).await.unwrap(), start());

@@ -46,13 +46,13 @@ fn code(mail: &Mail) -> String {
 }
 
 /// A browser: what it keeps, and where it was led.
-struct Browser<'s> {
+pub struct Browser<'s> {
     suite: &'s TestSuite,
     cookies: Vec<String>,
 }
 
 impl<'s> Browser<'s> {
-    fn new(suite: &'s TestSuite) -> Browser<'s> {
+    pub fn new(suite: &'s TestSuite) -> Browser<'s> {
         Browser { suite, cookies: Vec::new() }
     }
 
@@ -60,7 +60,7 @@ impl<'s> Browser<'s> {
         Browser { suite, cookies: vec![format!("samtal-staff={}", person.token)] }
     }
 
-    async fn request(&mut self, method: &str, path: &str, form: &str) -> (String, String) {
+    pub async fn request(&mut self, method: &str, path: &str, form: &str) -> (String, String) {
         let (head, body) = ask(self.suite, method, path, &self.cookies.join("; "), form).await;
         for line in head.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
             let pair = line.split(';').next().unwrap().to_owned();
@@ -71,7 +71,7 @@ impl<'s> Browser<'s> {
         (head.replace('\r', ""), body)
     }
 
-    async fn get(&mut self, path: &str) -> (String, String) {
+    pub async fn get(&mut self, path: &str) -> (String, String) {
         self.request("GET", path, "").await
     }
 
