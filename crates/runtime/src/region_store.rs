@@ -48,6 +48,11 @@ impl RegionStore {
         self.current.borrow().clone()
     }
 
+    /// Wakes whoever must act on a change of what holds.
+    pub fn changes(&self) -> watch::Receiver<Arc<Region>> {
+        self.current.subscribe()
+    }
+
     /// The description as it was applied.
     pub fn described(&self) -> Region {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).described.clone()

@@ -32,6 +32,7 @@ pub async fn build(platform: &Platform, routes: &mut RoutesBuilder) -> Result<Bu
         node.consume(handler.clone())?;
     }
     platform.tasks.spawn(gauges::run(node.clone()));
+    platform.tasks.spawn(app::retire::run(app.clone()));
     let standing = node.timers(Arc::new(app::timers::Due(app.desks.clone())));
     routes.add_service(
         RoutingServiceServer::new(api::Api::new(app))

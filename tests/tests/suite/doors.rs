@@ -184,7 +184,7 @@ async fn p19_red_flags_alert_whoever_is_there(stack: Stack) {
     assert!(visitor.me.post(&visitor.case_id, "v1", DANGER).await.unwrap().safety.expect("a notice").person_alerted);
     assert_eq!(alerted(&mut offers).await, visitor.case_id);
 
-    // She has no room left: she is told all the same, and it is the first in the queue.
+    // She has no room left: she is told and asked all the same, and it is the first in the queue.
     let capacity = |capacity| SetPresenceRequest { present: true, capacity, ..SetPresenceRequest::default() };
     anna.routing().set_presence(capacity(30)).await.unwrap();
     let calm = suite.visitor_with(open("alfa-door", "jag är förkyld")).await;
@@ -197,9 +197,11 @@ async fn p19_red_flags_alert_whoever_is_there(stack: Stack) {
     let full = suite.visitor_with(open("alfa-door", DANGER)).await;
     assert!(full.opened.safety.clone().expect("a notice").person_alerted);
     assert_eq!(alerted(&mut offers).await, full.case_id);
-    let waiting: Vec<String> = queue().await.into_iter().filter(|one| !one.offered).map(|one| one.case_id).collect();
-    let place = |case: &str| waiting.iter().position(|one| one == case).expect("it waits");
+    let waiting = queue().await;
+    let place = |case: &str| waiting.iter().position(|one| one.case_id == case).expect("it waits");
     assert!(place(&full.case_id) < place(&calm.case_id), "ahead of who came before it");
+    let asked: Vec<String> = anna.offers().await.into_iter().map(|offer| offer.case_id).collect();
+    assert!(asked.contains(&full.case_id) && !asked.contains(&calm.case_id), "an emergency asks for nobody's room: {asked:?}");
     // She leaves: from then on nobody is alerted.
     anna.present(false).await;
     assert!(!full.me.post(&full.case_id, "v1", DANGER).await.unwrap().safety.expect("a notice").person_alerted);

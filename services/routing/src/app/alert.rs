@@ -12,7 +12,7 @@ use super::desk::{Desk, Note};
 use super::plan::reachable;
 use super::roster;
 use crate::domain::case::{Command, State};
-use crate::domain::eligible::{Candidate, Costs, Load, Needs, Reason, verdict};
+use crate::domain::eligible::{Candidate, Costs, Load, Needs, Reason, Wanted, verdict};
 use crate::store::cases::CaseRow;
 use crate::store::{alerts, presence};
 
@@ -41,7 +41,7 @@ impl Desk<'_, '_> {
     }
 
     /// The one who has the case, or those who could take it with these needs if they had room; present ones only.
-    pub(super) async fn who_is_there(&mut self, row: &CaseRow, needs: &Needs) -> Result<Vec<String>> {
+    pub async fn who_is_there(&mut self, row: &CaseRow, needs: &Needs) -> Result<Vec<String>> {
         let region = self.region.clone();
         let Some(organisation) = region.organisation(&row.organisation) else { return Ok(Vec::new()) };
         let holder = match &row.case.state {
@@ -62,9 +62,12 @@ impl Desk<'_, '_> {
         let candidates: Vec<Candidate> =
             asked.iter().map(|worker| roster::candidate(organisation, worker, presences.get(&worker.id), Load::default())).collect();
         let needs = reachable(needs, &candidates);
+        // Room is asked of nobody: what they have on their hands does not matter here.
+        let none = BTreeSet::new();
+        let case = Wanted { needs: &needs, severity: Severity::Emergency, excluded: &none };
         let fits = |candidate: &&Candidate| match holder {
             Some(_) => candidate.present,
-            None => matches!(verdict(&needs, candidate, &Costs::default(), &BTreeSet::new()), Reason::Eligible | Reason::NoRoom),
+            None => verdict(case, candidate, &Costs::default()) == Reason::Eligible,
         };
         Ok(candidates.iter().filter(fits).map(|candidate| candidate.worker.clone()).collect())
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use kernel::{Id, Result};
-use region::{Organisation, Queue};
+use kernel::{Id, Result, Severity};
+use region::{Organisation, Queue, QueueKind};
 
 use super::desk::{Desk, Note};
 use super::plan::{self, Step, plan};
@@ -15,8 +15,9 @@ use crate::domain::queue::overtaken_by;
 use crate::store::cases::{self, CaseRow};
 use crate::store::{loads, presence};
 
-/// Name and version of the rule, kept with each offer.
+/// Names and versions of the rules, kept with each offer.
 const RULE: &str = "longest-unoccupied/1";
+const EMERGENCY_RULE: &str = "emergency-least-occupied/1";
 
 impl Desk<'_, '_> {
     /// Ends the work at this desk: matches every queue that has come into motion.
@@ -53,30 +54,34 @@ impl Desk<'_, '_> {
                 roster::candidate(organisation, worker, there.get(&worker.id), load)
             })
             .collect();
-        // E-mail takes no room from a live case, so a worker is full only if the live cases fill their room.
-        if new.is_empty() && !candidates.iter().any(|one| one.present && one.load.live < one.capacity) {
-            return Ok(());
-        }
+        // E-mail takes no room from a live case, so a worker is full only if the live cases fill their room; then only an emergency
+        // goes to them.
+        let room = !new.is_empty() || candidates.iter().any(|one| one.present && one.load.live < one.capacity);
         let names: Vec<&str> = queues.iter().map(|queue| queue.id.as_str()).collect();
-        let rows = cases::waiting(self.unit.tx, &names).await?;
+        // What else these workers are asked for: an emergency there keeps them from being asked for less here.
+        let others = organisation.queues.iter().filter(|queue| queue.kind == QueueKind::Push && !names.contains(&queue.id.as_str()));
+        let others: Vec<&str> =
+            others.filter(|queue| workers.iter().any(|worker| worker.answers(queue))).map(|queue| queue.id.as_str()).collect();
+        let rows = match room {
+            true => cases::waiting(self.unit.tx, &names, &others).await?,
+            false => cases::waiting(self.unit.tx, &[], &names).await?,
+        };
         let limits: BTreeMap<&str, &Queue> = queues.iter().map(|queue| (queue.id.as_str(), *queue)).collect();
-        let waiting: Vec<plan::Case> = rows
+        let (here, elsewhere): (Vec<_>, Vec<_>) = rows
             .iter()
-            .filter_map(|row| {
-                Some(plan::Case {
-                    waiting: row.waiting(),
-                    max_overtakes: limits.get(row.case.needs.queue.as_str())?.max_overtakes,
-                    excluded: row.case.excluded.clone(),
-                    not_before: row.not_before,
-                    again_at: row.again_at,
-                })
+            .map(|row| plan::Case {
+                waiting: row.waiting(),
+                max_overtakes: limits.get(row.case.needs.queue.as_str()).map_or(u32::MAX, |queue| queue.max_overtakes),
+                excluded: row.case.excluded.clone(),
+                not_before: row.not_before,
+                again_at: row.again_at,
             })
-            .collect();
+            .partition(|case| limits.contains_key(case.waiting.needs.queue.as_str()));
         // Practice overtakes nobody: it has an order, and workers, of its own.
-        let (practice, real): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|case| case.waiting.needs.practice);
+        let (practice, real): (Vec<_>, Vec<_>) = here.into_iter().partition(|case| case.waiting.needs.practice);
         for waiting in [real, practice] {
             let queued = new.iter().filter(|id| waiting.iter().any(|case| case.waiting.case == **id)).copied().collect();
-            for step in plan(&waiting, &candidates, &Costs::default(), self.unit.now, &queued) {
+            for step in plan(&waiting, &elsewhere, &candidates, &Costs::default(), self.unit.now, &queued) {
                 self.take_step(&limits, step).await?;
             }
         }
@@ -90,11 +95,19 @@ impl Desk<'_, '_> {
                 let Some(mut row) = cases::lock(self.unit.tx, case).await? else { return Ok(()) };
                 let Some(queue) = queues.get(row.case.needs.queue.as_str()) else { return Ok(()) };
                 let until = now + Duration::from_secs(u64::from(queue.offer_seconds));
-                let again = if started_over { "; everybody who could take it had turned it down, so a new round begins" } else { "" };
-                let why = format!(
-                    "{RULE}: of those who can take it, unoccupied longest; severity {}, offer_seconds {}, max_overtakes {}{again}",
-                    row.case.severity, queue.offer_seconds, queue.max_overtakes
-                );
+                let again = if started_over { "; everybody who could take it had been asked before, so a new round begins" } else { "" };
+                let why = if row.case.severity == Severity::Emergency {
+                    format!(
+                        "{EMERGENCY_RULE}: an emergency goes to whoever is there, whatever they have on their hands, and first to who has \
+                         least; offer_seconds {}{again}",
+                        queue.offer_seconds
+                    )
+                } else {
+                    format!(
+                        "{RULE}: of those who can take it, unoccupied longest; severity {}, offer_seconds {}, max_overtakes {}{again}",
+                        row.case.severity, queue.offer_seconds, queue.max_overtakes
+                    )
+                };
                 let offer = Offer { offer: Id::new(now), worker, until };
                 self.count(&mut row, overtakes).await?;
                 self.act(&mut row, &Command::OfferTo(offer), Note { why, candidates: verdicts, ..Note::default() }).await
@@ -104,7 +117,10 @@ impl Desk<'_, '_> {
                 let at = now + NEXT_ROUND;
                 row.again_at = Some(at);
                 self.unit.set_timer(super::perform::AGAIN, case, at).await?;
-                let why = format!("everybody who can take it has turned it down; they are asked again after {} s", NEXT_ROUND.as_secs());
+                let why = format!(
+                    "everybody who can take it has been asked, and nobody has taken it; they are asked again after {} s",
+                    NEXT_ROUND.as_secs()
+                );
                 self.record(&mut row, "queued", "", why, &Note { candidates: verdicts, ..Note::default() }).await?;
                 cases::save(self.unit.tx, &mut row).await
             }
@@ -129,7 +145,7 @@ impl Desk<'_, '_> {
 
     /// The same for a case that is claimed from a list.
     pub async fn count_claimed(&mut self, row: &mut CaseRow) -> Result<()> {
-        let rows = cases::waiting(self.unit.tx, &[row.case.needs.queue.as_str()]).await?;
+        let rows = cases::waiting(self.unit.tx, &[row.case.needs.queue.as_str()], &[]).await?;
         let waiting: Vec<_> = rows.iter().filter(|other| other.practice == row.practice).map(CaseRow::waiting).collect();
         let Some(at) = waiting.iter().position(|one| one.case == row.id) else { return Ok(()) };
         let overtakes: BTreeSet<Id> = overtaken_by(&waiting, at).into_iter().filter_map(|at| waiting.get(at)).map(|one| one.case).collect();

@@ -8,6 +8,7 @@ pub mod perform;
 pub mod plan;
 pub mod presence;
 pub mod queueing;
+pub mod retire;
 pub mod roster;
 pub mod timers;
 

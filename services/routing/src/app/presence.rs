@@ -3,7 +3,8 @@
 //! Presence is a promise to answer, so it is kept in the ledger like everything that offers depend on, and it has to be
 //! renewed: `SetPresence(present: true)` holds for 10 minutes, or for the time that the caller names. A worker whose presence runs out has vanished: their offers
 //! go on to others at once, their live cases after 2 more minutes; their asynchronous cases stay. A worker who says that
-//! they leave keeps all cases, and only the offers go on.
+//! they leave keeps all cases, and only the offers go on. A worker whom the region's description does not have any more keeps nothing
+//! (see [`super::retire`]).
 
 use std::time::Duration;
 
@@ -98,7 +99,7 @@ impl Desk<'_, '_> {
     }
 
     /// Takes back what the worker is asked, since they are not there to answer.
-    async fn rescind_offers(&mut self, worker: &str) -> Result<()> {
+    pub(super) async fn rescind_offers(&mut self, worker: &str) -> Result<()> {
         for (offer, case) in offers::open_to(self.unit.tx, worker).await? {
             let Some(mut row) = self.case(case).await? else { continue };
             if row.case.offer().is_some_and(|open| open.offer == offer) {

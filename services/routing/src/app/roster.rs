@@ -33,6 +33,7 @@ pub fn candidate(organisation: &Organisation, worker: &Worker, presence: Option<
         capacity: presence.map_or(worker.capacity, |one| one.capacity),
         unoccupied_since: presence.map_or(Time::ZERO, |one| one.unoccupied_since),
         met_visitor_before: false,
+        emergency_first: false,
     }
 }
 

@@ -93,7 +93,7 @@ pub enum Command {
         offer: Id,
         worker: String,
     },
-    /// From a shared list, or one's own offer.
+    /// From a shared list, or one's own offer; an emergency also while a colleague is being asked: whoever is there first takes it.
     Claim {
         worker: String,
     },

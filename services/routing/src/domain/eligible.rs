@@ -6,7 +6,7 @@ mod tests;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use kernel::{Channel, Language, Profession, Time};
+use kernel::{Channel, Language, Profession, Severity, Time};
 use serde::{Deserialize, Serialize};
 
 /// Points of a worker's capacity that one case of each channel takes.
@@ -99,6 +99,8 @@ pub struct Candidate {
     /// When the worker last gave up a case, or came.
     pub unoccupied_since: Time,
     pub met_visitor_before: bool,
+    /// An emergency waits that they could take and have been asked to: it comes to them again before anything else does.
+    pub emergency_first: bool,
 }
 
 /// Why a worker can or cannot take a case now; the first that applies, in this order.
@@ -112,7 +114,10 @@ pub enum Reason {
     Practising,
     /// The case is practice, and the worker does not practise.
     NotPractising,
+    /// Never said of an emergency: it goes to whoever is there, whatever they have on their hands.
     NoRoom,
+    /// An emergency waits for them, and this is none.
+    EmergencyFirst,
     /// Declined this case, or let its offer time out, in this round.
     Excluded,
     Eligible,
@@ -129,6 +134,7 @@ impl Reason {
             Self::Practising => "PRACTISING",
             Self::NotPractising => "NOT_PRACTISING",
             Self::NoRoom => "NO_ROOM",
+            Self::EmergencyFirst => "EMERGENCY_FIRST",
             Self::Excluded => "EXCLUDED",
             Self::Eligible => "ELIGIBLE",
         }
@@ -143,8 +149,24 @@ pub struct Verdict {
     pub why: Reason,
 }
 
-/// Whether `candidate` could take a case with these needs now.
-pub fn verdict(needs: &Needs, candidate: &Candidate, costs: &Costs, excluded: &BTreeSet<String>) -> Reason {
+/// What waits for a worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    pub needs: &'a Needs,
+    pub severity: Severity,
+    /// Who declined it or let its offer time out in this round.
+    pub excluded: &'a BTreeSet<String>,
+}
+
+impl Wanted<'_> {
+    fn is_emergency(&self) -> bool {
+        self.severity == Severity::Emergency
+    }
+}
+
+/// Whether `candidate` could take this case now.
+pub fn verdict(case: Wanted<'_>, candidate: &Candidate, costs: &Costs) -> Reason {
+    let needs = case.needs;
     let used = candidate.load.against(needs.channel).saturating_add(costs.of(needs.channel));
     if !candidate.queues.contains(&needs.queue) {
         Reason::OtherQueue
@@ -158,9 +180,11 @@ pub fn verdict(needs: &Needs, candidate: &Candidate, costs: &Costs, excluded: &B
         Reason::Practising
     } else if needs.practice && !candidate.practising {
         Reason::NotPractising
-    } else if used > candidate.capacity {
+    } else if used > candidate.capacity && !case.is_emergency() {
         Reason::NoRoom
-    } else if excluded.contains(&candidate.worker) {
+    } else if candidate.emergency_first && !case.is_emergency() {
+        Reason::EmergencyFirst
+    } else if case.excluded.contains(&candidate.worker) {
         Reason::Excluded
     } else {
         Reason::Eligible
@@ -168,9 +192,9 @@ pub fn verdict(needs: &Needs, candidate: &Candidate, costs: &Costs, excluded: &B
 }
 
 /// The verdict on every candidate, in the order given.
-pub fn candidates(needs: &Needs, all: &[Candidate], costs: &Costs, excluded: &BTreeSet<String>) -> Vec<Verdict> {
+pub fn candidates(case: Wanted<'_>, all: &[Candidate], costs: &Costs) -> Vec<Verdict> {
     let judge = |candidate: &Candidate| {
-        let why = verdict(needs, candidate, costs, excluded);
+        let why = verdict(case, candidate, costs);
         Verdict { worker: candidate.worker.clone(), ok: why == Reason::Eligible, why }
     };
     all.iter().map(judge).collect()
@@ -187,20 +211,24 @@ pub struct Choice {
     pub verdicts: Vec<Verdict>,
 }
 
-/// Chooses the eligible worker who has been unoccupied longest, ties by worker id. With `continuity`, workers who met
-/// the visitor before come first.
+/// Chooses the eligible worker who has been unoccupied longest, ties by worker id; for an emergency, which asks for
+/// nobody's room, the one with the fewest points in use, and of those the one unoccupied longest. With `continuity`,
+/// workers who met the visitor before come first, but for an emergency.
 ///
 /// Properties: the chosen one is eligible, but for an exclusion that started over; no eligible one has been unoccupied
-/// longer; the order of the candidates does not matter; nobody is chosen only if nobody could take the case even
-/// without exclusions; a worker's e-mail changes nothing for a case of another channel.
-pub fn choose(needs: &Needs, all: &[Candidate], costs: &Costs, excluded: &BTreeSet<String>, continuity: bool) -> Choice {
-    let verdicts = candidates(needs, all, costs, excluded);
+/// longer, or has less on their hands when it is an emergency; the order of the candidates does not matter; nobody is
+/// chosen only if nobody could take the case even without exclusions; somebody is chosen for an emergency whenever
+/// anybody is there who fits; a worker's e-mail changes nothing for a case of another channel.
+pub fn choose(case: Wanted<'_>, all: &[Candidate], costs: &Costs, continuity: bool) -> Choice {
+    let verdicts = candidates(case, all, costs);
+    let busy = |candidate: &Candidate| if case.is_emergency() { candidate.load.against(case.needs.channel) } else { 0 };
+    let met = |candidate: &Candidate| continuity && !case.is_emergency() && candidate.met_visitor_before;
     let first = |why: Reason| {
         all.iter()
             .zip(&verdicts)
             .filter(|(_, verdict)| verdict.why == why)
             .map(|(candidate, _)| candidate)
-            .min_by_key(|c| (Reverse(continuity && c.met_visitor_before), c.unoccupied_since, c.worker.as_str()))
+            .min_by_key(|c| (Reverse(met(c)), busy(c), c.unoccupied_since, c.worker.as_str()))
             .map(|c| c.worker.clone())
     };
     let eligible = first(Reason::Eligible);

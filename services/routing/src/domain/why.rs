@@ -8,8 +8,23 @@ const SENTENCES: &[(&str, &str)] = &[
         "{}: of those who can take it, unoccupied longest; severity {}, offer_seconds {}, max_overtakes {}; \
          everybody who could take it had turned it down, so a new round begins",
     ),
+    (
+        "offered_anew",
+        "{}: of those who can take it, unoccupied longest; severity {}, offer_seconds {}, max_overtakes {}; \
+         everybody who could take it had been asked before, so a new round begins",
+    ),
+    (
+        "emergency_offered_anew",
+        "{}: an emergency goes to whoever is there, whatever they have on their hands, and first to who has least; offer_seconds {}; \
+         everybody who could take it had been asked before, so a new round begins",
+    ),
+    (
+        "emergency_offered",
+        "{}: an emergency goes to whoever is there, whatever they have on their hands, and first to who has least; offer_seconds {}",
+    ),
     ("offered", "{}: of those who can take it, unoccupied longest; severity {}, offer_seconds {}, max_overtakes {}"),
     ("all_turned_down", "everybody who can take it has turned it down; they are asked again after {} s"),
+    ("all_asked", "everybody who can take it has been asked, and nobody has taken it; they are asked again after {} s"),
     ("from_opening", "it is offered from the clinic's opening on"),
     ("nobody_now", "nobody can take it now"),
     ("severity_by_triage", "triage changed the severity from {} to {}"),
@@ -27,6 +42,8 @@ const SENTENCES: &[(&str, &str)] = &[
     ("triage_late", "triage did not answer within {} s, so it waits as {} for a person to look at"),
     ("leader_took", "a leader took it over"),
     ("worker_took", "the worker took it from the list"),
+    ("worker_took_emergency", "the worker took the emergency from the queue"),
+    ("worker_removed", "the region's description does not have the worker any more"),
     ("accepted", "the worker accepted the offer"),
     ("gave_back", "the worker gave it back"),
     ("leader_gave_back", "a leader gave it back for the worker"),
@@ -75,6 +92,13 @@ mod tests {
         assert_eq!(of(offered), Some(("offered", "longest-unoccupied/1|soon|60|5".into())));
         let again = format!("{offered}; everybody who could take it had turned it down, so a new round begins");
         assert_eq!(of(&again), Some(("offered_again", "longest-unoccupied/1|soon|60|5".into())));
+        let anew = format!("{offered}; everybody who could take it had been asked before, so a new round begins");
+        assert_eq!(of(&anew), Some(("offered_anew", "longest-unoccupied/1|soon|60|5".into())));
+        let emergency = "rule/1: an emergency goes to whoever is there, whatever they have on their hands, and first to who has least; \
+                         offer_seconds 60";
+        assert_eq!(of(emergency), Some(("emergency_offered", "rule/1|60".into())));
+        let anew = format!("{emergency}; everybody who could take it had been asked before, so a new round begins");
+        assert_eq!(of(&anew), Some(("emergency_offered_anew", "rule/1|60".into())));
         assert_eq!(of("the case was opened again"), Some(("opened_again", String::new())));
         for none in ["", "something else", "nobody can take it now, really"] {
             assert_eq!(of(none), None, "{none}");

@@ -173,13 +173,20 @@ pub async fn load(db: &Scoped, id: Id) -> Result<CaseRow> {
     read(&row)
 }
 
-/// Who waits in these queues, in no order. Call it with the queues locked.
-pub async fn waiting(tx: &mut Tx, queues: &[&str]) -> Result<Vec<CaseRow>> {
-    if queues.is_empty() {
+/// Who waits in these queues, in no order, and which emergencies wait in the others. Call it with the queues locked.
+pub async fn waiting(tx: &mut Tx, queues: &[&str], emergencies_of: &[&str]) -> Result<Vec<CaseRow>> {
+    let list = |first: usize, queues: &[&str]| if queues.is_empty() { "NULL".to_owned() } else { placeholders(first, queues.len()) };
+    if queues.is_empty() && emergencies_of.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("{} ({})", columns!("WHERE status = 'waiting' AND queue IN"), placeholders(1, queues.len()));
-    all(&tx.rows(sql, queues.iter().map(|queue| ::store::Val::from(*queue)).collect()).await?)
+    let sql = format!(
+        "{} AND (queue IN ({}) OR (queue IN ({}) AND severity = {}))",
+        columns!("WHERE status = 'waiting'"),
+        list(1, queues),
+        list(1 + queues.len(), emergencies_of),
+        severity_number(Severity::Emergency)
+    );
+    all(&tx.rows(sql, queues.iter().chain(emergencies_of).map(|queue| ::store::Val::from(*queue)).collect()).await?)
 }
 
 /// Who waits in a queue or is offered from it, as committed: real cases, or practice.

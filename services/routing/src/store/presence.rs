@@ -117,3 +117,12 @@ pub async fn unoccupied(tx: &mut Tx, worker: &str, now: Time) -> Result<()> {
     tx.exec("UPDATE presence SET unoccupied_since = $2 WHERE worker = $1", args![worker, now]).await?;
     Ok(())
 }
+
+/// Whoever is there, has a case or is asked to take one, as committed: organisation and worker.
+pub async fn busy(db: &Scoped) -> Result<Vec<(String, String)>> {
+    const SQL: &str = "SELECT organisation, worker FROM presence WHERE present = TRUE OR vanished = TRUE \
+         UNION SELECT organisation, holder FROM routing_case WHERE holder <> '' \
+         UNION SELECT organisation, offered_to FROM routing_case WHERE offered_to <> ''";
+    let rows = db.rows(SQL, args![]).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
+}

@@ -6,7 +6,11 @@ use super::*;
 
 impl Suite {
     async fn alert(&self, n: u8) -> kernel::Result<bool> {
-        let message = wire::AlertCaseRequest { case_id: case(n).to_string(), severity: proto::intake::Severity::Emergency.into() };
+        self.alert_to(n, Severity::Emergency).await
+    }
+
+    async fn alert_to(&self, n: u8, severity: Severity) -> kernel::Result<bool> {
+        let message = wire::AlertCaseRequest { case_id: case(n).to_string(), severity: proto::intake::Severity::from(severity).into() };
         let request = from(Principal::service("intake"), "AlertCase", message);
         Ok(self.api.alert_case(request).await?.into_inner().person_alerted)
     }
@@ -47,7 +51,8 @@ async fn a_full_or_pulling_worker_is_told_and_the_case_is_first() {
     suite.arrive(3, Severity::Soon, "").await;
     assert!(suite.alert(3).await.unwrap());
     assert_eq!(suite.alerts(anna()).await, [case(3).to_string()]);
-    assert!(suite.offers(anna()).await.is_empty(), "she has no room");
+    let asked: Vec<String> = suite.offers(anna()).await.into_iter().map(|offer| offer.case_id).collect();
+    assert_eq!(asked, [case(3).to_string()], "she has no room for anything less");
     assert_eq!(suite.queue(lea(), "fram").await.unwrap()[0].case_id, case(3).to_string());
     suite.arrive(4, Severity::Soon, "hylla").await;
     suite.arrive(5, Severity::Soon, "hylla").await;
@@ -107,7 +112,8 @@ async fn a_verdict_that_comes_later_moves_it_to_where_it_belongs_if_somebody_is_
     suite.accept(anna(), &offer, "").await.unwrap();
     for n in [2, 3] {
         suite.open(n).await;
-        assert!(suite.alert(n).await.unwrap());
+        // What is graver goes to her all the same, and does not wait.
+        assert!(suite.alert_to(n, Severity::Urgent).await.unwrap());
     }
     suite.triage(2, Severity::Routine, "bak").await;
     assert_eq!(suite.alerts(anna()).await.len(), 2, "nobody is there: it stays with who was alerted");
@@ -119,7 +125,7 @@ async fn a_verdict_that_comes_later_moves_it_to_where_it_belongs_if_somebody_is_
     assert_eq!((suite.alerts(anna()).await, suite.alerts(tor()).await), (vec![case(2).to_string()], vec![case(3).to_string()]));
     suite.offer(tor()).await;
     let there = suite.queue(lea(), "bak").await.unwrap();
-    assert_eq!((there.len(), there[0].severity()), (1, proto::intake::Severity::Emergency), "what was seen is not taken back");
+    assert_eq!((there.len(), there[0].severity()), (1, proto::intake::Severity::Urgent), "what was seen is not taken back");
     // A second verdict moves nothing any more.
     suite.triage(2, Severity::Soon, "bak").await;
     assert_eq!(suite.queue(lea(), "fram").await.unwrap().len(), 1);

@@ -3,11 +3,13 @@
 mod alerts;
 mod building;
 mod claims;
+mod emergencies;
 mod events;
 mod offers;
 mod presence;
 mod races;
 mod region_yaml;
+mod retire;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

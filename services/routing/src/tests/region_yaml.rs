@@ -50,7 +50,15 @@ organisations:
 "#;
 
 pub async fn apply(node: &Node) {
-    let document = region::parse("prov.yaml", YAML).unwrap_or_else(|findings| panic!("{findings:?}"));
+    apply_without(node, &[]).await;
+}
+
+/// The region without these workers.
+pub async fn apply_without(node: &Node, workers: &[&str]) {
+    let mut document = region::parse("prov.yaml", YAML).unwrap_or_else(|findings| panic!("{findings:?}"));
+    for organisation in &mut document.region.organisations {
+        organisation.workers.retain(|worker| !workers.contains(&worker.id.as_str()));
+    }
     let config = Config { nodes: BTreeMap::from([("routing", node.clone())]) };
     let message = ApplyRegionRequest { service: "routing".into(), region_json: serde_json::to_string(&document.region).unwrap() };
     let mut request = Request::new(message);

@@ -31,10 +31,14 @@ pub const DECISIONS: [&str; 13] = [
     "kept",
 ];
 /// Why: the texts are `why-<code>`. Routing's own sentence stands for a code that is new to these pages.
-pub const WHYS: [&str; 30] = [
+pub const WHYS: [&str; 36] = [
     "offered_again",
+    "offered_anew",
+    "emergency_offered",
+    "emergency_offered_anew",
     "offered",
     "all_turned_down",
+    "all_asked",
     "from_opening",
     "nobody_now",
     "severity_by_triage",
@@ -51,6 +55,8 @@ pub const WHYS: [&str; 30] = [
     "triage_late",
     "leader_took",
     "worker_took",
+    "worker_took_emergency",
+    "worker_removed",
     "accepted",
     "gave_back",
     "leader_gave_back",
@@ -63,8 +69,18 @@ pub const WHYS: [&str; 30] = [
     "visitor_left",
     "closed",
 ];
-pub const VERDICTS: [&str; 9] =
-    ["OTHER_QUEUE", "OTHER_PROFESSION", "OTHER_LANGUAGE", "ABSENT", "PRACTISING", "NOT_PRACTISING", "NO_ROOM", "EXCLUDED", "ELIGIBLE"];
+pub const VERDICTS: [&str; 10] = [
+    "OTHER_QUEUE",
+    "OTHER_PROFESSION",
+    "OTHER_LANGUAGE",
+    "ABSENT",
+    "PRACTISING",
+    "NOT_PRACTISING",
+    "NO_ROOM",
+    "EMERGENCY_FIRST",
+    "EXCLUDED",
+    "ELIGIBLE",
+];
 
 #[derive(Template)]
 #[template(path = "leader/explain.html")]

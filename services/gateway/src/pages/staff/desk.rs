@@ -159,6 +159,12 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
     offers.offers.sort_by_key(|offer| (std::cmp::Reverse(offer.severity()), offer.expires_at.as_ref().map(|at| (at.seconds, at.nanos))));
     let row = |case: &str| known.get(case).map(|case| Row::new(&page, &names, case, now));
     let claimable = |queue: &str| staff.is_leader() || names.queue_of(queue).is_some_and(|queue| queue.pull);
+    // Whoever was alerted to an emergency may take it, also while a colleague is being asked.
+    let alerted = |case: &QueuedCase| {
+        case.severity() == Severity::Emergency
+            && offers.alerts.iter().any(|alert| alert.case_id == case.case_id)
+            && !offers.offers.iter().any(|offer| offer.case_id == case.case_id)
+    };
     let mut waiting: Vec<Waiting> = queued
         .iter()
         .map(|(queue, case)| Waiting {
@@ -172,7 +178,7 @@ pub async fn show(page: Page, staff: Staff, Query(said): Query<Said>) -> Result<
             queue: names.queue(&page, queue),
             position: case.position,
             offered: case.offered,
-            claimable: claimable(queue) && !case.offered,
+            claimable: claimable(queue) && !case.offered || alerted(case),
         })
         .collect();
     waiting.sort_by_key(|one| (std::cmp::Reverse(one.grave), one.since));

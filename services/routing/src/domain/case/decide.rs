@@ -14,6 +14,7 @@ use super::{Case, Command, Decision, Effect, Ended, Offer, Refusal, State, Targe
 /// - at its deadline a case without a verdict waits, as URGENT or graver;
 /// - a first verdict may move a case that waits without one; an open offer stands, and only what comes after it is elsewhere;
 /// - only `Lowered` lowers the severity;
+/// - a claim takes an open offer from another worker only in an emergency;
 /// - a command that is refused changes nothing.
 pub fn decide(case: &Case, command: &Command, now: Time) -> Result<Decision, Refusal> {
     if case.state == State::Done {
@@ -82,6 +83,11 @@ pub fn decide(case: &Case, command: &Command, now: Time) -> Result<Decision, Ref
         Command::Accept { offer, worker } => next.accept(acceptable(open_offer(case, *offer)?, worker, now)?, now),
         Command::Claim { worker } => match &case.state {
             State::Offered(offer) if offer.worker == *worker => next.accept(acceptable(offer, worker, now)?, now),
+            // A danger to life does not wait until a colleague who may not be looking has had their time to answer.
+            State::Offered(_) if case.severity == Severity::Emergency => {
+                next.rescind();
+                next.assign(worker, now);
+            }
             _ => {
                 is_waiting(case)?;
                 next.assign(worker, now);

@@ -109,6 +109,18 @@ fn a_transfer_to_a_queue_keeps_the_age_and_does_not_ask_the_sender_first() {
 }
 
 #[test]
+fn an_emergency_is_claimed_past_a_colleagues_offer_and_nothing_else_is() {
+    let claim = Command::Claim { worker: "per".into() };
+    assert_eq!(decide(&offered(), &claim, at(5)), Err(Refusal::AlreadyOffered));
+    let emergency = decide(&offered(), &Command::Alert { severity: Severity::Emergency }, at(4)).unwrap().case;
+    let taken = decide(&emergency, &claim, at(5)).unwrap();
+    let ended = Effect::OfferEnded { offer: id(1), worker: "eva".into(), how: Ended::Rescinded };
+    assert_eq!(taken.effects, [ended, Effect::Assigned { worker: "per".into() }]);
+    assert_eq!(decide(&taken.case, &accept(1, "eva"), at(6)), Err(Refusal::StaleOffer));
+    assert_eq!(decide(&taken.case, &Command::Claim { worker: "eva".into() }, at(6)), Err(Refusal::AlreadyAssigned));
+}
+
+#[test]
 fn a_visitor_who_leaves_does_not_take_the_case_from_its_holder() {
     let held = decide(&offered(), &accept(1, "eva"), at(5)).unwrap().case;
     assert_eq!(decide(&held, &Command::Abandon, at(6)), Err(Refusal::AlreadyAssigned));
@@ -126,6 +138,7 @@ fn commands() -> impl Strategy<Value = Command> {
     prop_oneof![
         2 => (severity(), prop::option::of(Just("acute".to_owned()))).prop_map(verdict),
         1 => severity().prop_map(|severity| Command::Lowered { severity }),
+        1 => severity().prop_map(|severity| Command::Alert { severity }),
         1 => Just(Command::TriageLate),
         6 => offers().prop_map(Command::OfferTo),
         3 => known().prop_map(|offer| Command::OfferTimedOut { offer }),
@@ -191,6 +204,9 @@ proptest! {
             if let Command::Accept { offer, worker } = &command {
                 let open = case.offer().unwrap();
                 prop_assert!(open.offer == *offer && open.worker == *worker && now < open.until);
+            }
+            if let (Command::Claim { worker }, State::Offered(open)) = (&command, &case.state) {
+                prop_assert!(open.worker == *worker || case.severity == Severity::Emergency, "a claim took a colleague's offer");
             }
             if command == Command::TriageLate {
                 prop_assert!(now >= DEADLINE && next.case.state == State::Waiting && next.case.severity >= Severity::Urgent);
