@@ -94,6 +94,7 @@ async fn a_visitor_is_told_by_which_way_they_will_be_told_and_nobody_where() {
         (answer.contact_channel(), answer.contact_once)
     };
     let none = (wire::DeliveryChannel::Unspecified, false);
+    rig.contact(&me, case, "", "").await.unwrap();
     assert_eq!(way(&me).await, none);
     rig.contact(&me, case, "anna@example.net", "").await.unwrap();
     let rows = "SELECT COUNT(*) FROM audit_log WHERE principal_kind = 'visitor'";
