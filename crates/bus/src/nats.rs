@@ -21,6 +21,8 @@ const MAX_AGE: Duration = Duration::from_secs(72 * 3600);
 /// Bytes that the stream may take. A server reserves them when it makes the stream, so one with little room is asked for less: a
 /// shorter tail means more reading from the logs themselves, and nothing worse.
 const MAX_BYTES: [i64; 3] = [4 << 30, 1 << 30, 256 << 20];
+/// Header that says whose batch it is.
+const INSTALLATION: &str = "Samtal-Installation";
 /// How long the server remembers message ids.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +39,7 @@ pub struct NatsBus {
     stream_ready: Arc<AtomicBool>,
     making_stream: Arc<Mutex<()>>,
     replicas: usize,
+    installation: Arc<str>,
     /// Told after every reconnect: live messages may have been lost meanwhile.
     reconnected: broadcast::Sender<()>,
 }
@@ -81,7 +84,8 @@ impl NatsBus {
         let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(PUBLISH_TIMEOUT);
         let (stream_ready, making_stream) = <(Arc<AtomicBool>, Arc<Mutex<()>>)>::default();
-        Ok(Self { client, jetstream, stream_ready, making_stream, replicas: settings.replicas, reconnected })
+        let (replicas, installation) = (settings.replicas, settings.installation.as_str().into());
+        Ok(Self { client, jetstream, stream_ready, making_stream, replicas, installation, reconnected })
     }
 
     pub fn is_connected(&self) -> bool {
@@ -186,6 +190,7 @@ impl NatsBus {
         self.stream().await?;
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Msg-Id", message_id);
+        headers.insert(INSTALLATION, &*self.installation);
         let failed = |error: &dyn std::fmt::Display| {
             self.stream_ready.store(false, Ordering::Relaxed);
             Error::unavailable(format!("NATS has not stored a batch: {error}"))
@@ -211,10 +216,15 @@ impl NatsBus {
         let failed = |error: &dyn std::fmt::Display| Error::unavailable(format!("NATS does not say what it stores: {error}"));
         let stream = self.jetstream.get_stream(STREAM).await.map_err(|error| failed(&error))?;
         match stream.get_last_raw_message_by_subject(&format!("samtal.log.{service}.{shard}")).await {
-            Ok(message) => Ok(Some(message.payload)),
+            // One of another installation proves nothing about this one's log.
+            Ok(message) => Ok(self.is_ours(&message.headers).then_some(message.payload)),
             Err(error) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => Ok(None),
             Err(error) => Err(failed(&error)),
         }
+    }
+
+    fn is_ours(&self, headers: &HeaderMap) -> bool {
+        headers.get(INSTALLATION).map_or("", async_nats::HeaderValue::as_str) == &*self.installation
     }
 
     pub fn subscribe_log(&self, service: &'static str) -> LogStream {
@@ -288,7 +298,7 @@ async fn read(bus: &NatsBus, service: &str, sender: &mpsc::Sender<Bytes>) -> Res
         .await
         .map_err(|error| lost(&error))?;
     let mut messages = consumer.messages().await.map_err(|error| lost(&error))?;
-    let mut reconnected = bus.reconnected.subscribe();
+    let (mut reconnected, mut said) = (bus.reconnected.subscribe(), false);
     loop {
         let message = tokio::select! {
             message = messages.next() => message,
@@ -297,6 +307,16 @@ async fn read(bus: &NatsBus, service: &str, sender: &mpsc::Sender<Bytes>) -> Res
             _ = reconnected.recv() => return Err(lost(&"the connection was made anew")),
         };
         let message = message.ok_or_else(|| lost(&"the consumer ended"))?.map_err(|error| lost(&error))?;
+        if !message.headers.as_ref().map_or(bus.installation.is_empty(), |headers| bus.is_ours(headers)) {
+            if !said {
+                tracing::error!(
+                    service,
+                    "another installation publishes to the same NATS; its batches are passed over. Give each one of its own"
+                );
+                said = true;
+            }
+            continue;
+        }
         if sender.try_send(message.payload.clone()).is_err() && sender.is_closed() {
             return Ok(());
         }

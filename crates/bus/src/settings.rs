@@ -14,6 +14,9 @@ pub struct Settings {
     pub ca: String,
     /// Servers that keep a copy of the stream: 1, 3 or 5; 0: three in a cluster of at least three servers, else one.
     pub replicas: usize,
+    /// Which installation's batches these are: others may share the servers by mistake, and theirs are nobody's here. It
+    /// follows from the installation's secret and tells nothing of it.
+    pub installation: String,
 }
 
 impl From<&str> for Settings {

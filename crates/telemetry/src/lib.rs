@@ -9,6 +9,8 @@ mod trace;
 
 pub use trace::{carry, continue_from, continue_trace, link, traceparent, traceparent_of};
 
+use std::io::IsTerminal;
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -62,7 +64,9 @@ pub fn start(settings: &Settings) -> kernel::Result<Telemetry> {
     let lines = if settings.json {
         tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr).with_filter(filter).boxed()
     } else {
-        tracing_subscriber::fmt::layer().with_target(false).with_writer(std::io::stderr).with_filter(filter).boxed()
+        // Colours are for a terminal; in a file they are noise.
+        let colours = std::io::stderr().is_terminal();
+        tracing_subscriber::fmt::layer().with_target(false).with_ansi(colours).with_writer(std::io::stderr).with_filter(filter).boxed()
     };
     let provider = if settings.otlp.is_empty() { None } else { Some(exporter(settings)?) };
     let traces = provider

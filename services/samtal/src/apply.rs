@@ -100,6 +100,18 @@ pub async fn plan(clients: &Clients, document: &Document) -> Result<Applied> {
     Ok(applied)
 }
 
+/// Organisations that a service has and the description has not.
+pub fn gone(applied: &Applied, document: &Document) -> Vec<String> {
+    let described = |id: &str| document.region.organisations.iter().any(|organisation| organisation.id == id);
+    let removals = applied.changes.iter().filter(|change| change.after.is_none());
+    let mut gone: Vec<String> =
+        removals.filter_map(|change| change.path.split(['.', '[']).next()).filter(|id| !described(id)).map(str::to_owned).collect();
+    gone.sort();
+    gone.dedup();
+    gone.retain(|id| id != "region" && !id.is_empty());
+    gone
+}
+
 /// Changes what was planned; `applied` is told which services have.
 pub async fn carry_out(clients: &Clients, document: &Document, applied: &mut Applied) -> Result<()> {
     let region_json = json(document)?;

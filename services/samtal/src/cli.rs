@@ -59,6 +59,9 @@ enum Command {
         /// Only say what would change
         #[arg(long)]
         dry_run: bool,
+        /// An organisation that may go with all that it has; may be given several times
+        #[arg(long = "remove", value_name = "ORGANISATION")]
+        removed: Vec<String>,
         #[command(flatten)]
         to: Target,
     },
@@ -253,7 +256,7 @@ pub async fn run() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Up { demo, flags } => up(demo, &flags, started).await,
         Command::Serve { role, replica, flags } => serve(&role, replica, &flags).await,
-        Command::Apply { files, dry_run, to } => tools::apply_files(&files, dry_run, &to).await,
+        Command::Apply { files, dry_run, removed, to } => tools::apply_files(&files, dry_run, &removed, &to).await,
         Command::Simulate { what: _, embedded, cases, seed, json, to } => tools::simulate(embedded, cases, seed, json, &to).await,
         Command::Token { command } => tokens::run(command).await,
         Command::Invite(invite) => invite::invite(invite).await,
@@ -320,7 +323,7 @@ async fn up(with_demo: bool, flags: &Flags, started: Instant) -> Result<ExitCode
     }
     let parts = Parts {
         store: if embedded { folder.store_url() } else { config.store.clone() },
-        bus: Bus::connect(config.bus(), "up").await?,
+        bus: Bus::connect(config.bus_of(&secret), "up").await?,
         ephemeral: Ephemeral::connect(&config.cache, clock.clone()).await?,
         clock: clock.clone(),
         secret: secret.clone(),
@@ -379,13 +382,13 @@ async fn serve(role: &str, replica: Option<String>, flags: &Flags) -> Result<Exi
     }
     let grpc = listen("grpc", &config.grpc).await?;
     pages::refuse_demo_beyond_loopback(config.demo, &[&grpc])?;
-    let clock = Clock::system();
+    let (clock, secret) = (Clock::system(), Secret::new(config.secret.as_bytes())?);
     let parts = Parts {
         store: config.store.clone(),
-        bus: Bus::connect(config.bus(), role).await?,
+        bus: Bus::connect(config.bus_of(&secret), role).await?,
         ephemeral: Ephemeral::connect(&config.cache, clock.clone()).await?,
         clock: clock.clone(),
-        secret: Secret::new(config.secret.as_bytes())?,
+        secret,
         shards: shards(&config),
         smtp: config.smtp.clone(),
         sms: config.sms.clone(),

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use auth::Secret;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use kernel::{Error, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::suite::SERVICES;
 
 /// The defaults with their explanation; `samtal config` prints them.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -89,10 +92,16 @@ impl Config {
             }
             figment = figment.merge(Toml::file(file));
         }
-        figment = figment.merge(Env::prefixed("SAMTAL_").split("__")).merge(Serialized::defaults(flags));
-        figment
+        figment = figment
+            .merge(Env::prefixed("SAMTAL_").filter(|name| !name.starts_with("tool_")).split("__"))
+            .merge(Serialized::defaults(flags));
+        let config: Self = figment
             .extract()
-            .map_err(|error| Error::invalid("config", format!("cannot be used: {error}; `samtal config` prints every setting")))
+            .map_err(|error| Error::invalid("config", format!("cannot be used: {error}; `samtal config` prints every setting")))?;
+        match config.peers.keys().find(|name| !SERVICES.contains(&name.as_str())) {
+            Some(unknown) => Err(Error::invalid(format!("peers.{unknown}"), format!("must be one of {}", SERVICES.join(", ")))),
+            None => Ok(config),
+        }
     }
 
     /// Where files that are sent along lie: a folder in the data folder, if nothing else is said.
@@ -100,13 +109,23 @@ impl Config {
         if self.attachments.is_empty() { format!("file:{}", self.data.join("attachments").display()) } else { self.attachments.clone() }
     }
 
+    /// Where the bus is, for the services of the installation that has this secret.
+    pub fn bus_of(&self, secret: &Secret) -> bus::Settings {
+        bus::Settings { installation: installation(secret), ..self.bus() }
+    }
+
     /// Where the bus is.
     pub fn bus(&self) -> bus::Settings {
-        bus::Settings { url: self.bus.clone(), ca: self.bus_ca.clone(), replicas: self.bus_replicas }
+        bus::Settings { url: self.bus.clone(), ca: self.bus_ca.clone(), replicas: self.bus_replicas, ..bus::Settings::default() }
     }
 
     /// Whether the services' tables lie in the data folder.
     pub fn is_embedded(&self) -> bool {
         self.store.is_empty()
     }
+}
+
+/// The installation's mark on the bus: it follows from the secret, and the secret not from it.
+pub fn installation(secret: &Secret) -> String {
+    secret.token("installation", &[]).chars().take(22).collect()
 }

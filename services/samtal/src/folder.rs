@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use auth::Secret;
@@ -24,7 +24,8 @@ impl Folder {
     /// Creates the folder if need be and locks it. A second process is refused.
     pub fn open(path: &Path) -> Result<Self> {
         let fail = |what: &str, error: std::io::Error| Error::invalid("data", format!("folder {}: {what}: {error}", path.display()));
-        fs::create_dir_all(path).map_err(|error| fail("cannot be created", error))?;
+        // What people write lies in it: for its owner only.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| fail("cannot be created", error))?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)

@@ -85,6 +85,16 @@ async fn a_demo_that_is_started_again_leaves_the_region_alone() {
     assert!(said.contains("nothing was applied (--dry-run)") && said.contains("Vårdcentralen Viken"), "{said}");
     assert!(apply(&[]).contains("changes applied to intake"));
     assert!(apply(&[]).contains("Nothing to change."), "a second time changes nothing");
+    // A file that was cut short takes nobody's organisation away by itself.
+    let whole = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, "region: Kort\n").unwrap();
+    let args = ["apply", "--address", &format!("http://{address}"), "--data"].map(str::to_owned);
+    let mut process = Launch::samtal("apply").args(args).arg(folder.path()).arg("-f").arg(&file).start();
+    assert_eq!(process.wait_exit(SOON).code(), Some(64));
+    let said = process.lines().join("\n");
+    assert!(said.contains("would take away whole organisations") && said.contains("--remove "), "{said}");
+    std::fs::write(&file, whole).unwrap();
+    assert!(apply(&["--dry-run"]).contains("Nothing to change."), "nothing was changed");
     suite.kill9();
     drop(suite);
     let mut suite = up();

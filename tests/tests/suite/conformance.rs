@@ -76,6 +76,33 @@ async fn a_user_of_nats_may_do_what_its_service_does() {
     }
 }
 
+/// Two installations on one NATS by mistake pass each other by: neither takes the other's events, or its log for one that went back.
+#[tokio::test(flavor = "multi_thread")]
+async fn installations_on_one_nats_do_not_meet() {
+    let nats = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
+    let of = async |installation: &str| {
+        let settings = bus::Settings { installation: installation.into(), ..bus::Settings::from(&nats.url()) };
+        Bus::connect(settings, "tests").await.unwrap()
+    };
+    let (one, other) = (of("one").await, of("other").await);
+    let (mut ours, mut theirs) = (one.subscribe_log("intake").await, other.subscribe_log("intake").await);
+    for (bus, reader, batch) in [(&one, &mut ours, "ours"), (&other, &mut theirs, "theirs")] {
+        let heard = eventually("one hears one's own", async || {
+            let id = format!("{:?}", std::time::Instant::now());
+            bus.publish_log("intake", 0, &id, bytes::Bytes::from(batch)).await.ok()?;
+            tokio::time::timeout(Duration::from_millis(300), reader.next()).await.ok()?
+        })
+        .await;
+        assert_eq!(heard, bytes::Bytes::from(batch), "and nothing else");
+    }
+    // The last one stored is the other's: no witness for this one.
+    assert_eq!(one.last_log("intake", 0).await.unwrap(), None);
+    assert_eq!(other.last_log("intake", 0).await.unwrap(), Some(bytes::Bytes::from("theirs")));
+    while let Ok(Some(batch)) = tokio::time::timeout(Duration::from_millis(300), ours.next()).await {
+        assert_eq!(batch, bytes::Bytes::from("ours"));
+    }
+}
+
 /// The suite, once both connections are there: a live message that is sent before is rightly lost.
 async fn conforms(a: &Bus, b: &Bus, service: &'static str) {
     eventually("live messages pass both ways", async || {

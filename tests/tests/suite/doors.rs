@@ -122,7 +122,8 @@ async fn p19_red_flags_at_a_closed_door_say_when_somebody_reads_them(stack: Stac
     let suite = Setup::new(stack).manual().start().await;
     suite.advance(8 * HOUR).await;
     let request_id = kernel::Id::new(MORNING).to_string();
-    let request = OpenCaseRequest { request_id, leave_message: true, ..open("alfa-office", "Jag vill bara dö") };
+    // Not asked whether to leave it: nobody in danger is sent away.
+    let request = OpenCaseRequest { request_id, ..open("alfa-office", "Jag vill bara dö") };
     let left = suite.visitor_with(request.clone()).await;
     let notice = left.opened.safety.clone().expect("a notice");
     let repeated = suite.anonymous().cases().open_case(request).await.unwrap().into_inner();

@@ -180,7 +180,11 @@ impl App {
             let receipt = Receipt::default();
             // When somebody reads a message that was left is as true the second time as the first.
             let opens_at = match door.opening(self, self.node.now()).await {
-                Ok(Opening::Closed { opens_at }) if wanted.request.leave_message && caller.role() == Role::Anonymous => Some(opens_at),
+                Ok(Opening::Closed { opens_at })
+                    if caller.role() == Role::Anonymous && (wanted.request.leave_message || !found.is_empty()) =>
+                {
+                    Some(opens_at)
+                }
                 _ => None,
             };
             let answer = self.opened(&caller, &door, earlier, (language, &found, opens_at), &receipt).await?;
@@ -191,14 +195,15 @@ impl App {
         let practises = self.practises(&wanted, &door, &caller, now)?;
         let visitor_opens = caller.role() == Role::Anonymous && !practises;
         let opening = door.opening(self, now).await;
+        let found = found(&wanted, &door, now)?;
         let opens_at = match (&opening, visitor_opens) {
             // Staff may open a case at any hour, and whoever practises; whether the door is open does not matter then.
             (_, false) | (Ok(Opening::Open { .. }), true) => None,
-            (Ok(Opening::Closed { opens_at }), true) if wanted.request.leave_message => Some(*opens_at),
+            // Whoever is in danger is not sent away by a closed door: they see whom to call, and the message is left.
+            (Ok(Opening::Closed { opens_at }), true) if wanted.request.leave_message || !found.is_empty() => Some(*opens_at),
             (Ok(Opening::Closed { opens_at }), true) => return Err(closed(*opens_at)),
             (Err(error), true) => return Err(error.clone()),
         };
-        let found = found(&wanted, &door, now)?;
         // Routing is asked only where there is a limit. While it is away nobody is turned back, and danger never is.
         let limited = !practises && door.organisation()?.queue(&door.entry_point()?.queue).is_some_and(|queue| queue.max_waiting.is_some());
         if limited && visitor_opens && opens_at.is_none() && wanted.mode == Mode::Live && found.is_empty() {

@@ -100,6 +100,12 @@ pub fn decide(life: &Life, command: &Command, now: Time) -> Result<Life, Error> 
             if *by == By::Visitor && !life.worker.is_empty() {
                 return Err(refuse("CASE_ANSWERED", "a worker has the case; they close it"));
             }
+            if *by == By::Worker && *outcome == Outcome::Abandoned && life.first_assigned_at.is_some() {
+                return Err(refuse(
+                    "CASE_ANSWERED",
+                    "somebody has answered this case: abandoned is one whose visitor left before; say how it ended",
+                ));
+            }
             next.state = State::Closed;
             next.closed_at = Some(now);
             next.due_at = None;

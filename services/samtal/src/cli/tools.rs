@@ -10,7 +10,7 @@ use suite::{apply, operate, simulate, way};
 
 use super::{DeadLetterCommand, Target, shards};
 
-pub async fn apply_files(files: &[PathBuf], dry_run: bool, to: &Target) -> Result<ExitCode> {
+pub async fn apply_files(files: &[PathBuf], dry_run: bool, removed: &[String], to: &Target) -> Result<ExitCode> {
     let document = apply::read(files).map_err(|findings| apply::refused(&findings))?;
     let client = to.connect().await?;
     // Said before anything is changed, so that it is known even if the change is cut short.
@@ -22,6 +22,15 @@ pub async fn apply_files(files: &[PathBuf], dry_run: bool, to: &Target) -> Resul
     for change in &applied.drift {
         let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
         say!("drift, stays: {}: {} -> {}", change.path, value(&change.before), value(&change.after));
+    }
+    let gone = apply::gone(&applied, &document);
+    let unnamed: Vec<&String> = gone.iter().filter(|organisation| !removed.contains(organisation)).collect();
+    if !unnamed.is_empty() && !dry_run {
+        // A file cut short, or a second -f forgotten, would take everything away from people who are being helped.
+        let names: Vec<String> = unnamed.iter().map(|organisation| format!("--remove {organisation}")).collect();
+        let message =
+            format!("would take away whole organisations with all their cases' queues and people; if that is meant: {}", names.join(" "));
+        return Err(Error::invalid("file", message));
     }
     if !dry_run {
         apply::carry_out(&client, &document, &mut applied).await?;

@@ -59,7 +59,12 @@ pub async fn run(settings: &Settings) -> Result<Outcome> {
             let secret = Secret::new(Secret::generate()?.as_bytes())?;
             let parts = Parts {
                 store: store.clone(),
-                bus: Bus::connect(bus, "simulate").await?,
+                // Whoever else is on these servers has nothing to do with the simulation.
+                bus: Bus::connect(
+                    bus::Settings { installation: crate::config::installation(&secret), ..bus::Settings::from(bus) },
+                    "simulate",
+                )
+                .await?,
                 ephemeral: Ephemeral::connect(cache, clock.clone()).await?,
                 clock: clock.clone(),
                 secret: secret.clone(),
