@@ -19,6 +19,7 @@ test: tools ## Everything: build, all tests on real servers, contracts, chart an
 	@rm -rf target/test-logs
 	$(WITH_TOOLS) cargo build --workspace --bins --locked
 	$(WITH_TOOLS) cargo test --workspace --locked
+	$(WITH_TOOLS) $(NEMESIS)
 	$(WITH_TOOLS) .ci/contracts
 	$(WITH_TOOLS) "$$SAMTAL_TOOL_PYTHON" tests/chart/run.py
 

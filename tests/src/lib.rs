@@ -31,6 +31,11 @@ pub fn long() -> bool {
     std::env::var_os("SAMTAL_LONG").is_some_and(|value| value == "1")
 }
 
+/// A number that whoever starts the tests has set, such as a seed to play again.
+pub fn number(variable: &str) -> Option<u64> {
+    std::env::var_os(variable).map(|value| value.to_string_lossy().parse().unwrap_or_else(|_| panic!("{variable} must be a number")))
+}
+
 /// The folder of the workspace's `Cargo.toml`.
 pub fn workspace_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_path_buf()

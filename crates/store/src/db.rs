@@ -4,18 +4,15 @@ use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kernel::{Error, Result, Time};
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::oneshot;
 
 use crate::args::Args;
-use crate::error::from_sqlx;
-use crate::health::Health;
+use crate::connections::{Connections, Patience};
 use crate::isolation::Roles;
 use crate::row::Row;
 use crate::sqlite::Sqlite;
@@ -33,14 +30,7 @@ pub enum Engine {
 pub struct Db(Arc<Inner>);
 
 enum Inner {
-    Postgres {
-        pool: PgPool,
-        /// None of an owner's, whose statements may take as long as they need.
-        health: Option<Health>,
-        login: Box<PgConnectOptions>,
-        schema: String,
-        roles: Roles,
-    },
+    Postgres { connections: Connections, patient: bool, login: Box<PgConnectOptions>, schema: String, roles: Roles },
     Sqlite(Sqlite),
 }
 
@@ -87,15 +77,8 @@ impl Db {
             .statement_cache_capacity(400);
         let roles = Roles::new(login.get_database().unwrap_or_else(|| login.get_username()), service)?;
         // As an option of the connection, so that even RESET leads back to this role and not to the login's.
-        let health = Health::default();
-        let known = health.clone();
-        let pool = pool(MAX_CONNECTIONS)
-            .before_acquire(move |_, about| {
-                let trusted = known.trusts(about.age);
-                Box::pin(async move { Ok(trusted) })
-            })
-            .connect_lazy_with(login.clone().options([("role", &roles.app)]));
-        Ok(Self(Arc::new(Inner::Postgres { pool, health: Some(health), login: Box::new(login), schema: service.to_owned(), roles })))
+        let connections = Connections::new(login.clone().options([("role", &roles.app)]), MAX_CONNECTIONS);
+        Ok(Self(Arc::new(Inner::Postgres { connections, patient: false, login: Box::new(login), schema: service.to_owned(), roles })))
     }
 
     pub fn engine(&self) -> Engine {
@@ -109,13 +92,8 @@ impl Db {
     pub(crate) fn owner(&self) -> Option<(Self, String, Roles)> {
         let Inner::Postgres { login, schema, roles, .. } = &*self.0 else { return None };
         let (login, schema, roles) = (login.clone(), schema.clone(), roles.clone());
-        let owner = Inner::Postgres {
-            pool: pool(1).connect_lazy_with(*login.clone()),
-            health: None,
-            login,
-            schema: schema.clone(),
-            roles: roles.clone(),
-        };
+        let connections = Connections::new(*login.clone(), 1);
+        let owner = Inner::Postgres { connections, patient: true, login, schema: schema.clone(), roles: roles.clone() };
         Some((Self(Arc::new(owner)), schema, roles))
     }
 
@@ -137,12 +115,12 @@ impl Db {
 
     /// The database's own time, which leases and business time follow; an embedded store has its machine's.
     pub async fn now(&self) -> Result<Option<Time>> {
-        let Inner::Postgres { pool, health, .. } = &*self.0 else { return Ok(None) };
-        let asked = sqlx::query_scalar(NOW).fetch_one(pool);
-        let now = match health {
-            Some(health) => health.writing().begin(asked).await,
-            None => asked.await.map_err(from_sqlx),
-        };
+        let Inner::Postgres { connections, .. } = &*self.0 else { return Ok(None) };
+        let mut used = connections.acquire().await?;
+        let now = connections.begin(Patience::Write, sqlx::query_scalar(NOW).fetch_one(&mut *used.conn)).await;
+        if now.is_err() {
+            used.conn.close_on_drop();
+        }
         now.map(|micros| Some(Time::from_micros(micros)))
     }
 
@@ -161,15 +139,10 @@ impl Db {
     /// Ends all connections; an embedded store folds its write-ahead log into the file.
     pub async fn close(&self) {
         match &*self.0 {
-            Inner::Postgres { pool, .. } => pool.close().await,
+            Inner::Postgres { connections, .. } => connections.close().await,
             Inner::Sqlite(sqlite) => sqlite.close().await,
         }
     }
-}
-
-fn pool(connections: u32) -> PgPoolOptions {
-    // Not pinged before each use: the BEGIN finds out whether a connection still lives.
-    PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(5)).test_before_acquire(false)
 }
 
 impl Scoped {
@@ -198,10 +171,10 @@ impl Scoped {
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
         match &*self.db.0 {
-            Inner::Postgres { pool, health, roles, .. } => {
+            Inner::Postgres { connections, patient, roles, .. } => {
                 let begin = self.whose.begin("", &roles.log)? + commit.setting_postgres();
-                let (pool, patience) = (pool.clone(), health.as_ref().map(Health::writing));
-                let task = tokio::spawn(async move { perform(&mut Tx::postgres(&pool, &begin, patience).await?, work).await });
+                let (connections, patience) = (connections.clone(), if *patient { Patience::Endless } else { Patience::Write });
+                let task = tokio::spawn(async move { perform(&mut Tx::postgres(&connections, &begin, patience).await?, work).await });
                 task.await.unwrap_or_else(|error| Err(Error::internal(format!("a transaction ended early: {error}"))))
             }
             Inner::Sqlite(sqlite) => {
@@ -221,13 +194,13 @@ impl Scoped {
         let sql = sql.into();
         match &*self.db.0 {
             Inner::Sqlite(sqlite) => sqlite.rows(sql, args).await,
-            Inner::Postgres { pool, health, roles, .. } => {
+            Inner::Postgres { connections, patient, roles, .. } => {
                 let begin = self.whose.begin(" READ ONLY", &roles.log)?;
-                let (pool, patience) = (pool.clone(), health.as_ref().map(Health::reading));
+                let (connections, patience) = (connections.clone(), if *patient { Patience::Endless } else { Patience::Read });
                 let (answer, answered) = oneshot::channel();
                 // In a task of its own for the same reason as a transaction.
                 tokio::spawn(async move {
-                    let mut tx = match Tx::postgres(&pool, &begin, patience).await {
+                    let mut tx = match Tx::postgres(&connections, &begin, patience).await {
                         Ok(tx) => tx,
                         Err(error) => return drop(answer.send(Err(error))),
                     };

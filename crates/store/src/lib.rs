@@ -10,10 +10,10 @@
 //! write transactions exclude each other.
 
 mod args;
+mod connections;
 mod copy;
 mod db;
 mod error;
-mod health;
 mod isolation;
 pub mod migrate;
 mod row;

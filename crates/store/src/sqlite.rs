@@ -103,7 +103,7 @@ impl Sqlite {
         self.readers.lock().clear();
         let folded = self.write(|tx, _| match &tx.conn {
             Conn::Sqlite(conn) => rows(conn, "PRAGMA wal_checkpoint(TRUNCATE)", Args::new(), 1).map(drop).map_err(from_sqlite),
-            Conn::Postgres(_) => Ok(()),
+            Conn::Postgres(..) => Ok(()),
         });
         let _ = folded.await;
     }

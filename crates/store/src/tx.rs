@@ -3,18 +3,17 @@
 use std::borrow::Cow;
 
 use kernel::{Code, Result};
-use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, Executor, Postgres};
 
 use crate::args::{Args, Val};
+use crate::connections::{Connections, Patience, Used};
 use crate::db::Engine;
-use crate::error::{from_sqlite, from_sqlx};
-use crate::health::Patience;
+use crate::error::from_sqlite;
 use crate::row::Row;
 use crate::sqlite;
 
 pub(crate) enum Conn {
-    Postgres(Box<PoolConnection<Postgres>>),
+    Postgres(Box<Used>, Connections),
     /// The one that writes, in its own thread.
     Sqlite(rusqlite::Connection),
 }
@@ -57,23 +56,23 @@ pub struct Tx {
     open: bool,
     /// What SQLite's connection is set to.
     commit: Option<Commit>,
-    /// How long PostgreSQL may take; None: as long as it needs.
-    patience: Option<Patience>,
+    /// How long PostgreSQL may take.
+    patience: Patience,
 }
 
 impl Tx {
     pub(crate) fn new(conn: Conn) -> Self {
-        Self { conn, failed: false, writes: 0, open: false, commit: None, patience: None }
+        Self { conn, failed: false, writes: 0, open: false, commit: None, patience: Patience::Endless }
     }
 
     /// Begins on a connection of `pool` with `statement`, which opens a transaction and says whose rows it is about.
-    pub(crate) async fn postgres(pool: &PgPool, statement: &str, patience: Option<Patience>) -> Result<Self> {
-        let mut tries = pool.options().get_max_connections();
+    pub(crate) async fn postgres(connections: &Connections, statement: &str, patience: Patience) -> Result<Self> {
+        let mut tries = connections.most();
         loop {
-            let mut tx = Self::new(Conn::Postgres(Box::new(pool.acquire().await.map_err(from_sqlx)?)));
+            let mut tx = Self::new(Conn::Postgres(Box::new(connections.acquire().await?), connections.clone()));
             // From here on it may be open, whatever becomes of the answer.
             tx.open = true;
-            tx.patience.clone_from(&patience);
+            tx.patience = patience;
             match tx.begin(statement).await {
                 Ok(()) => return Ok(tx),
                 // It died while it lay idle, and is closed; nothing was begun. This takes the place of a ping before each use.
@@ -84,12 +83,9 @@ impl Tx {
     }
 
     async fn begin(&mut self, statement: &str) -> Result<()> {
-        let Conn::Postgres(conn) = &mut self.conn else { return Ok(()) };
-        let work = (&mut ***conn).execute(AssertSqlSafe(statement.to_owned()));
-        match &self.patience {
-            Some(patience) => patience.begin(work).await.map(drop),
-            None => work.await.map(drop).map_err(from_sqlx),
-        }
+        let Conn::Postgres(used, connections) = &mut self.conn else { return Ok(()) };
+        let work = (&mut *used.conn).execute(AssertSqlSafe(statement.to_owned()));
+        connections.begin(self.patience, work).await.map(drop)
     }
 
     /// Begins on SQLite's one writing connection, which is used again and again.
@@ -111,8 +107,8 @@ impl Tx {
 
     /// Runs statements without values in one message to PostgreSQL.
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
-        if let Conn::Postgres(conn) = &mut self.conn {
-            let done = in_time(self.patience.as_ref(), (&mut ***conn).execute(AssertSqlSafe(sql.to_owned()))).await;
+        if let Conn::Postgres(used, connections) = &mut self.conn {
+            let done = connections.statement(self.patience, (&mut *used.conn).execute(AssertSqlSafe(sql.to_owned()))).await;
             self.failed |= done.is_err();
             done?;
         }
@@ -121,7 +117,7 @@ impl Tx {
 
     pub(crate) async fn end(&mut self, statement: &'static str) -> Result<()> {
         match &mut self.conn {
-            Conn::Postgres(conn) => in_time(self.patience.as_ref(), (&mut ***conn).execute(statement)).await.map(drop),
+            Conn::Postgres(used, connections) => connections.statement(self.patience, (&mut *used.conn).execute(statement)).await.map(drop),
             Conn::Sqlite(conn) => sqlite::exec(conn, statement, Vec::new()).map(drop).map_err(from_sqlite),
         }?;
         self.open = false;
@@ -130,7 +126,7 @@ impl Tx {
 
     pub fn engine(&self) -> Engine {
         match self.conn {
-            Conn::Postgres(_) => Engine::Postgres,
+            Conn::Postgres(..) => Engine::Postgres,
             Conn::Sqlite(_) => Engine::Sqlite,
         }
     }
@@ -150,8 +146,9 @@ impl Tx {
         self.writes += 1;
         let sql = sql.into();
         let done = match &mut self.conn {
-            Conn::Postgres(conn) => {
-                in_time(self.patience.as_ref(), postgres(sql, args).execute(&mut ***conn)).await.map(|done| done.rows_affected())
+            Conn::Postgres(used, connections) => {
+                let work = postgres(sql, args).execute(&mut *used.conn);
+                connections.statement(self.patience, work).await.map(|done| done.rows_affected())
             }
             Conn::Sqlite(conn) => sqlite::exec(conn, &sql, args).map_err(from_sqlite),
         };
@@ -166,8 +163,8 @@ impl Tx {
             self.writes += 1;
         }
         let rows = match &mut self.conn {
-            Conn::Postgres(conn) => {
-                let rows = in_time(self.patience.as_ref(), postgres(sql, args).fetch_all(&mut ***conn)).await;
+            Conn::Postgres(used, connections) => {
+                let rows = connections.statement(self.patience, postgres(sql, args).fetch_all(&mut *used.conn)).await;
                 rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
             }
             Conn::Sqlite(conn) => sqlite::rows(conn, &sql, args, usize::MAX).map_err(from_sqlite),
@@ -185,18 +182,11 @@ impl Tx {
 impl Drop for Tx {
     fn drop(&mut self) {
         if self.open
-            && let Conn::Postgres(conn) = &mut self.conn
+            && let Conn::Postgres(used, _) = &mut self.conn
         {
             // A connection with a transaction open must never be handed out again: later writes on it would vanish.
-            conn.close_on_drop();
+            used.conn.close_on_drop();
         }
-    }
-}
-
-async fn in_time<T>(patience: Option<&Patience>, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T> {
-    match patience {
-        Some(patience) => patience.statement(work).await,
-        None => work.await.map_err(from_sqlx),
     }
 }
 

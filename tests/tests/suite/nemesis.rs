@@ -17,7 +17,7 @@ use samtal_tests::http::try_get;
 use samtal_tests::proxy::Proxy;
 use samtal_tests::servers::{Nats, Postgres, Redis};
 use samtal_tests::suite::{Person, eventually};
-use samtal_tests::{long, shim};
+use samtal_tests::{long, number, shim};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -285,7 +285,6 @@ async fn pages(address: String, load: &Load) -> (usize, usize) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "wants the machine for itself: make test runs it after the others"]
 async fn everything_that_was_acknowledged_outlives_the_nemesis() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let seed = number("SAMTAL_NEMESIS_SEED").unwrap_or_else(|| kernel::Clock::system().now().micros() as u64);
     let span = Duration::from_secs(number("SAMTAL_NEMESIS_SECONDS").unwrap_or(if long() { 3_600 } else { 180 }));
     println!(
