@@ -12,6 +12,7 @@ mod people;
 mod protocol;
 mod span;
 pub mod validate;
+mod version;
 pub mod write;
 
 pub use diff::{Change, diff};

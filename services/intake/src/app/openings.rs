@@ -14,6 +14,9 @@ use runtime::{Node, Peer};
 const AHEAD: Duration = Duration::from_secs(60 * 86_400);
 /// How long an answer is used without asking again.
 const FRESH: Duration = Duration::from_secs(600);
+/// The same for one that follows another description than ours: scheduling hears of leaders' changes up to a second later,
+/// and a clinic that closes today must not stay open because somebody looked in between.
+const STALE: std::time::Duration = std::time::Duration::from_millis(200);
 /// How long before now: a clock may differ by a little.
 const BEHIND: Duration = Duration::from_secs(86_400);
 
@@ -33,6 +36,8 @@ struct Known {
     /// The region that was in force; a new one may have other hours.
     region: Arc<Region>,
     spans: Arc<Vec<(Time, Time)>>,
+    /// It follows another description than ours, and was heard then.
+    stale: Option<std::time::Instant>,
 }
 
 pub struct Openings {
@@ -60,7 +65,8 @@ impl Openings {
     async fn known(&self, calendar: &str, region: &Arc<Region>, now: Time) -> Result<Known> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(calendar).cloned();
         let usable = |known: &Known| Arc::ptr_eq(&known.region, region) && now >= known.asked_at && now < known.until;
-        if let Some(known) = known.as_ref().filter(|known| usable(known) && now < known.asked_at + FRESH) {
+        let fresh = |known: &Known| now < known.asked_at + FRESH && known.stale.is_none_or(|heard| heard.elapsed() < STALE);
+        if let Some(known) = known.as_ref().filter(|known| usable(known) && fresh(known)) {
             return Ok(known.clone());
         }
         match self.ask(calendar, region, now).await {
@@ -91,7 +97,9 @@ impl Openings {
                 spans.push((from, to));
             }
         }
-        Ok(Known { asked_at: now, until, region: region.clone(), spans: Arc::new(spans) })
+        let ours = region.calendar(calendar).map_or(0, |(organisation, _)| organisation.version());
+        let stale = (answer.organisation_version != ours).then(std::time::Instant::now);
+        Ok(Known { asked_at: now, until, region: region.clone(), spans: Arc::new(spans), stale })
     }
 
     /// Why a calendar is closed today, in words for the visitor; empty outside ordinary hours or if nobody can say.

@@ -38,5 +38,6 @@ pub fn list(node: &Node, request: &ListOpeningsRequest) -> Result<ListOpeningsRe
         .into_iter()
         .map(|(from, to)| Interval { from: Some(proto::timestamp(from)), to: Some(proto::timestamp(to)) })
         .collect();
-    Ok(ListOpeningsResponse { openings })
+    let organisation_version = region.calendar(&request.calendar_id).map_or(0, |(organisation, _)| organisation.version());
+    Ok(ListOpeningsResponse { openings, organisation_version })
 }
